@@ -1,0 +1,1 @@
+"""Reading rows: one file on demand, by the factory's name."""

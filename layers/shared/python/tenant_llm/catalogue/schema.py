@@ -1,0 +1,72 @@
+"""A catalogue row, decoded and checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.quirks import Quirks
+
+_QUIRKS = {item.name for item in fields(Quirks)}
+_TYPES = {str(model_type) for model_type in ModelType}
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueModel:
+    """A model a factory lists; ``max_tokens`` is its window (chat) or longest input, ``None`` where unknown."""
+
+    name: str
+    types: tuple[ModelType, ...]
+    max_tokens: int | None = None
+    tools: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What a factory resolves to.
+
+    Attributes:
+        name: the factory, letter for letter as tenants write it.
+        base_url: the API's root; ``None`` where the tenant has to give it.
+        base_urls: model type → root, where one differs from ``base_url``.
+        dialects: model type → dialect family. A type that is not here is not offered.
+        refused: model type → why a type one might expect is not offered.
+        credential: the credential's fields; empty for a keyless factory.
+        docs: where the facts were read; checked: when (ISO date).
+        rank: catalogue order, higher first.
+        status: ``live`` or ``retired`` (gone, works with a tenant's own base URL).
+        logo: for a user interface; may be empty.
+    """
+
+    name: str
+    base_url: str | None
+    dialects: Mapping[ModelType, str]
+    docs: str
+    checked: str
+    base_urls: Mapping[ModelType, str] = field(default_factory=dict)
+    refused: Mapping[ModelType, str] = field(default_factory=dict)
+    credential: tuple[str, ...] = ("api_key",)
+    optional_credential: tuple[str, ...] = ()
+    rank: int = 500
+    status: str = "live"
+    logo: str = ""
+    models: tuple[CatalogueModel, ...] = ()
+    common_quirks: Quirks = field(default_factory=Quirks)
+    type_quirks: Mapping[ModelType, Quirks] = field(default_factory=dict)
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether a call needs a stored credential."""
+        return bool(self.credential)
+
+    @property
+    def tags(self) -> str:
+        """The types offered, comma-joined in the enum's order, as user interfaces filter by."""
+        return ",".join(model_type for model_type in ModelType if model_type in self.dialects)
+
+    def quirks(self, model_type: ModelType) -> Quirks:
+        """The row's quirks for one type: the common ones, the type's own over them."""
+        return self.common_quirks.merge(self.type_quirks.get(model_type, Quirks()))
+
+    def model(self, name: str) -> CatalogueModel | None:
+        """The listed model of that name."""
+        return next((model for model in self.models if model.name == name), None)

@@ -1,0 +1,42 @@
+"""What a dialect module offers, one protocol a model type; the modules themselves satisfy them.
+
+``render`` turns a request into one exchange; ``parse`` turns an answer of status 2xx into a result, whose ``usage`` is
+``None`` where the provider reported none. Both raise ``InvalidRequest`` or ``UnsupportedModelType`` for what the wire
+cannot carry, ``MalformedAnswer`` or another ``ProviderError`` for an answer that is none (an error object inside a
+200 too). ``parse_error`` is optional in a module: ``(status, body) -> (message, code)`` where the provider's error body
+is not one of the common shapes ``transport.errors`` knows.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult
+from tenant_llm.domain.embedding import EmbeddingRequest, EmbeddingResult
+from tenant_llm.domain.rerank import RerankRequest, RerankResult
+from tenant_llm.domain.speech2text import TranscriptionRequest, TranscriptionResult
+from tenant_llm.domain.target import Target
+from tenant_llm.domain.tts import SpeechRequest, SpeechResult
+from tenant_llm.domain.wire import ServerEvent, WireRequest, WireResponse
+
+
+class Dialect[Request, Result](Protocol):
+    """A wire for one model type."""
+
+    @staticmethod
+    def render(request: Request, target: Target) -> WireRequest: ...
+
+    @staticmethod
+    def parse(response: WireResponse, request: Request, target: Target) -> Result: ...
+
+
+class ChatDialect(Dialect[ChatRequest, ChatResult], Protocol):
+    """A chat wire, which also streams."""
+
+    @staticmethod
+    def parse_stream(events: Iterable[ServerEvent], target: Target) -> Iterator[ChatDelta]: ...
+
+
+type EmbeddingDialect = Dialect[EmbeddingRequest, EmbeddingResult]
+type RerankDialect = Dialect[RerankRequest, RerankResult]
+type Speech2TextDialect = Dialect[TranscriptionRequest, TranscriptionResult]
+type TtsDialect = Dialect[SpeechRequest, SpeechResult]

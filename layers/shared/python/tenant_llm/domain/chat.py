@@ -1,0 +1,115 @@
+"""Chat: messages in, text, reasoning and tool calls out.
+
+Messages, tools and ``response_format`` are in OpenAI's Chat Completions shape throughout
+(https://platform.openai.com/docs/api-reference/chat/create); a dialect with another wire translates.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tenant_llm.domain.usage import Usage
+from tenant_llm.domain.wire import Json, JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One turn to answer.
+
+    ``params`` holds everything else of the caller's body by OpenAI's names (``temperature``, ``max_tokens``,
+    ``stop``, ``seed``, ``reasoning_effort`` …) and whatever fields OpenAI does not know, which go to the provider as
+    they are.
+    """
+
+    messages: Sequence[JsonObject] = field(repr=False)
+    tools: Sequence[JsonObject] = ()
+    tool_choice: Json = None
+    response_format: JsonObject | None = None
+    params: Mapping[str, Json] = field(default_factory=dict)
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call the model wants made; ``arguments`` is JSON text, as the model wrote it.
+
+    ``extra`` carries what the provider wants back with the result (for example a thought signature).
+    """
+
+    id: str
+    name: str
+    arguments: str
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer. ``finish_reason`` is OpenAI's: ``stop``, ``length``, ``tool_calls``, ``content_filter``.
+
+    ``extra`` holds further fields of the provider's message (``refusal``, ``annotations``, ``audio``,
+    ``thinking_blocks`` …).
+    """
+
+    text: str = field(default="", repr=False)
+    reasoning: str = field(default="", repr=False)
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str = "stop"
+    logprobs: Json = None
+    extra: Mapping[str, Json] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatResult:
+    """The whole answer; ``usage`` is ``None`` until somebody has reported or estimated it."""
+
+    choices: tuple[Choice, ...]
+    usage: Usage | None = None
+    model: str = ""
+
+    @property
+    def text(self) -> str:
+        """The first choice's text."""
+        return self.choices[0].text
+
+    @property
+    def reasoning(self) -> str:
+        """The first choice's reasoning."""
+        return self.choices[0].reasoning
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The first choice's tool calls."""
+        return self.choices[0].tool_calls
+
+    @property
+    def finish_reason(self) -> str:
+        """Why the first choice ended."""
+        return self.choices[0].finish_reason
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A fragment of the tool call at ``index``; ``id`` and ``name`` come once, ``arguments`` in pieces."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDelta:
+    """A piece of a streamed answer, for the choice at ``index``.
+
+    ``usage`` is cumulative: the last one that a stream carries is the call's.
+    """
+
+    text: str = field(default="", repr=False)
+    reasoning: str = field(default="", repr=False)
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    model: str = ""
+    index: int = 0
+    logprobs: Json = None
+    extra: Mapping[str, Json] = field(default_factory=dict, repr=False)

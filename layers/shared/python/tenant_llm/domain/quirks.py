@@ -1,0 +1,52 @@
+"""Differences between providers of one dialect, as data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+
+from tenant_llm.domain.wire import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """The closed vocabulary of differences. Parameter names are the wire's, after the dialect has named them.
+
+    Attributes:
+        rename: body field → the name this provider uses.
+        drop: body fields it does not take; left out without a word.
+        defaults: body fields sent unless the caller gave them.
+        clamp: body field → ``[lowest, highest]`` it takes.
+        nest: body field → the object of the body it has to stand in.
+        path: the endpoint, joined to the base URL (see ``dialects.url``).
+        headers: fixed headers.
+        query: fixed query parameters.
+        auth: ``bearer`` (default), ``header:<name>``, ``query:<name>`` or ``none``.
+        strip_suffix: endings to cut off the model's name on the wire.
+        max_batch: inputs a call takes; the service splits.
+        max_input_tokens: tokens one input may have.
+    """
+
+    rename: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    defaults: Mapping[str, Json] = field(default_factory=dict)
+    clamp: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    nest: Mapping[str, str] = field(default_factory=dict)
+    path: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    auth: str | None = None
+    strip_suffix: tuple[str, ...] = ()
+    max_batch: int | None = None
+    max_input_tokens: int | None = None
+
+    def merge(self, over: "Quirks") -> "Quirks":
+        """These quirks with another set laid over them: mappings and lists add up, single values are replaced."""
+        changes: dict[str, Json] = {}
+        for item in fields(self):
+            mine, other = getattr(self, item.name), getattr(over, item.name)
+            if isinstance(mine, tuple):
+                changes[item.name] = tuple(dict.fromkeys((*mine, *other)))
+            elif isinstance(mine, Mapping):
+                changes[item.name] = {**mine, **other}
+            else:
+                changes[item.name] = mine if other is None else other
+        return replace(self, **changes)

@@ -1,0 +1,34 @@
+"""Rerank: a query and documents in, a score in [0, 1] a document out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tenant_llm.domain.usage import Usage
+from tenant_llm.domain.wire import Json
+
+
+@dataclass(frozen=True, slots=True)
+class RerankRequest:
+    """Documents to judge against a query; ``top_n`` keeps only the best."""
+
+    query: str = field(repr=False)
+    documents: Sequence[str] = field(repr=False)
+    top_n: int | None = None
+    params: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The score of the document at ``index`` of the request."""
+
+    index: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class RerankResult:
+    """``ranked`` as the provider ordered them; the service sorts and cuts."""
+
+    ranked: tuple[Ranked, ...]
+    usage: Usage | None = None
+    model: str = ""

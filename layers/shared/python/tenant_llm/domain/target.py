@@ -1,0 +1,63 @@
+"""A model that has been found: without its key (config) and with it (target)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tenant_llm.domain.errors import CredentialMissing
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.quirks import Quirks
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Everything about a tenant's model that may be logged, cached and answered.
+
+    ``llm_name`` is the name the row is stored under, ``wire_name`` the one the provider knows. ``row`` is the
+    row's address where the tenant has one; a keyless built-in model has none. ``own_url`` says that the base URL
+    is the tenant's own and not the catalogue's.
+    """
+
+    tenant_id: str
+    llm_name: str
+    factory: str
+    model_type: ModelType
+    dialect: str
+    base_url: str
+    wire_name: str
+    quirks: Quirks = field(default_factory=Quirks)
+    max_tokens: int = 8192
+    is_tools: bool = False
+    row: str | None = None
+    own_url: bool = False
+    needs_key: bool = True
+
+    @property
+    def address(self) -> str:
+        """``llm_name@factory``, as usage is booked."""
+        return f"{self.llm_name}@{self.factory}"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A decoded secret: named fields, most often just ``api_key``."""
+
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def get(self, name: str) -> str:
+        """The field's value.
+
+        Raises:
+            CredentialMissing: When the tenant's credential has no such field.
+        """
+        try:
+            return self.fields[name]
+        except KeyError:
+            raise CredentialMissing(f"the stored credential has no field {name!r}", param=name) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A config and its credential: what a call needs; never logged."""
+
+    config: ModelConfig
+    credential: Credential = field(repr=False)

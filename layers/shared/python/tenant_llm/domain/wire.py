@@ -1,0 +1,116 @@
+"""One exchange with a provider, as data: a dialect renders and parses these, the transport carries them out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from json import JSONDecodeError, loads
+from typing import Any, Literal
+
+from tenant_llm.domain.errors import MalformedAnswer
+
+type Json = Any
+"""A decoded JSON value."""
+
+type JsonObject = dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """``Authorization: Bearer <field>``; ``field`` names the credential's field."""
+
+    field: str = "api_key"
+    scheme: str = "Bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderKey:
+    """The key in a header of its own."""
+
+    name: str
+    field: str = "api_key"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryKey:
+    """The key in the query string."""
+
+    name: str
+    field: str = "api_key"
+
+
+@dataclass(frozen=True, slots=True)
+class NoAuth:
+    """Nothing is sent."""
+
+
+type Auth = Bearer | HeaderKey | QueryKey | NoAuth
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a multipart form."""
+
+    name: str
+    content: bytes = field(repr=False)
+    content_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A multipart form: repeated fields are lists, files go by field name."""
+
+    fields: Mapping[str, str | list[str]]
+    files: Mapping[str, File]
+
+
+type Framing = Literal["sse", "ndjson"]
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """What to send. ``json``, ``form`` and ``content`` exclude each other.
+
+    ``framing`` is how the body of a streamed answer is cut into events; ``None`` where the answer is read whole.
+    """
+
+    url: str
+    method: Literal["GET", "POST"] = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    json: JsonObject | None = None
+    form: Form | None = None
+    content: bytes | None = field(default=None, repr=False)
+    auth: Auth = Bearer()
+    framing: Framing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WireResponse:
+    """What came back; ``headers`` are in lower case."""
+
+    status: int
+    content: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def json(self) -> Json:
+        """The decoded body.
+
+        Raises:
+            MalformedAnswer: When the body is not JSON; the message quotes its beginning.
+        """
+        try:
+            return loads(self.content)
+        except (JSONDecodeError, UnicodeDecodeError) as error:
+            raise MalformedAnswer(f"the provider's answer is not JSON: {self.content[:200]!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """One event of a streamed answer: SSE's ``event`` and ``data``, or one line of NDJSON as ``data``."""
+
+    data: str
+    event: str = ""

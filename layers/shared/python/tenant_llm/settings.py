@@ -1,0 +1,59 @@
+"""Everything the environment decides, read once; the only reader of ``os.environ``."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Names of resources, limits and times. ``template.yaml`` sets the variables; times are in seconds."""
+
+    tenant_llm_table: str
+    tenant_table: str
+    usage_table: str
+    api_token_table: str
+    secret_prefix: str
+    provider_timeout: float = 600.0
+    connect_timeout: float = 5.0
+    provider_attempts: int = 3
+    config_ttl: float = 60.0
+    secret_ttl: float = 300.0
+    ledger_days: int = 400
+    max_body_bytes: int = 6 * 1024 * 1024
+    allow_private_providers: bool = False
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
+        """Read ``TENANT_LLM_TABLE``, ``TENANT_TABLE`` and so on: the field's name in capitals.
+
+        Raises:
+            ValueError: When a variable is missing or not of its field's type; the message names it.
+        """
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            variable = field.name.upper()
+            if (text := env.get(variable)) is not None:
+                try:
+                    values[field.name] = _READ[field.type](text)
+                except (KeyError, ValueError):
+                    raise ValueError(f"{variable} is {text!r}: not a {field.type}") from None
+            elif field.default is MISSING:
+                raise ValueError(f"{variable} is not set")
+        return cls(**values)
+
+
+_READ: Mapping[Any, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: {"true": True, "false": False}.__getitem__,
+}
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings."""
+    return Settings.from_env()
