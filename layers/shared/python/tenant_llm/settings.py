@@ -9,7 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Names of resources, limits and times. ``template.yaml`` sets the variables; times are in seconds."""
+    """Names of resources, limits and times; ``template.yaml`` sets the variables, times are in seconds.
+
+    ``builtin_base_url`` is the text-embeddings-inference endpoint that serves the keyless built-in models, empty where
+    there is none. ``allow_private_providers`` lets base URLs be ``http:`` and private addresses: for a laptop, or a
+    provider inside the VPC.
+    """
 
     tenant_llm_table: str
     tenant_table: str
@@ -24,6 +29,7 @@ class Settings:
     ledger_days: int = 400
     max_body_bytes: int = 6 * 1024 * 1024
     allow_private_providers: bool = False
+    builtin_base_url: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":

@@ -1,0 +1,37 @@
+"""Speech2text: audio in, text out."""
+
+from dataclasses import replace
+
+from tenant_llm.dialects import load
+from tenant_llm.domain import tokens
+from tenant_llm.domain.call import Caller
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.speech2text import TranscriptionRequest, TranscriptionResult
+from tenant_llm.domain.usage import Usage
+from tenant_llm.services.invocation import Invocation
+
+
+class Speech2TextService:
+    """Transcribes audio."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+
+    def invoke(self, caller: Caller, model: str | None, request: TranscriptionRequest) -> TranscriptionResult:
+        """The transcript, settled. Without a report of tokens the transcript's own are estimated as output.
+
+        Seconds of audio are kept beside the tokens wherever the provider tells them.
+        """
+        config = self._invocation.config(caller, ModelType.SPEECH2TEXT, model)
+        dialect = load.speech2text(config.dialect)
+        result = self._invocation.exchange(dialect, request, config, caller.deadline)
+        usage = _usage(result)
+        self._invocation.usage.settle(caller, config, usage)
+        return replace(result, usage=usage, model=config.address)
+
+
+def _usage(result: TranscriptionResult) -> Usage:
+    usage = result.usage or Usage(output_tokens=tokens.text_tokens(result.text), estimated=True)
+    if result.duration is not None and "seconds" not in usage.native:
+        usage = replace(usage, native={**usage.native, "seconds": result.duration})
+    return usage
