@@ -32,3 +32,8 @@ class RerankResult:
     ranked: tuple[Ranked, ...]
     usage: Usage | None = None
     model: str = ""
+
+    @property
+    def scores(self) -> list[float]:
+        """The scores in the documents' order, where every document was ranked."""
+        return [item.score for item in sorted(self.ranked, key=lambda item: item.index)]

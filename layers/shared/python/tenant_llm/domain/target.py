@@ -36,6 +36,21 @@ class ModelConfig:
         """``llm_name@factory``, as usage is booked."""
         return f"{self.llm_name}@{self.factory}"
 
+    def public(self) -> dict[str, str | int | bool]:
+        """The config as callers see it, in the specification's field names."""
+        return {
+            "llm_factory": self.factory,
+            "llm_name": self.llm_name,
+            "api_base": self.base_url,
+            "model_type": self.model_type.value,
+            "max_tokens": self.max_tokens,
+            "is_tools": self.is_tools,
+        }
+
+
+LANGFUSE = "langfuse"
+"""Where a tenant's secret keeps its Langfuse keys, beside the factories' (no factory is called that)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:

@@ -1,0 +1,34 @@
+import pytest
+
+from tenant_llm.domain import tokens
+from tenant_llm.domain.chat import ChatRequest, Choice, ToolCall
+from tenant_llm.domain.rerank import RerankRequest
+from tenant_llm.domain.usage import Usage
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("你好", 2)])
+def test_four_bytes_are_a_token_rounded_up(text: str, expected: int) -> None:
+    assert tokens.text_tokens(text) == expected
+
+
+def test_a_chat_counts_texts_images_and_tools_in_and_everything_the_model_wrote_out() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "abcd"}, image]},
+        {"role": "assistant", "content": None},
+        {"role": "user", "content": "abcdefgh"},
+    ]
+    request = ChatRequest(messages, tools=[{"a": "bc"}])
+    choice = Choice(text="abcd", reasoning="abcdefgh", tool_calls=(ToolCall("1", "ab", "{}"),))
+
+    usage = tokens.chat_usage(request, [choice])
+
+    assert usage == Usage(1 + 765 + 2 + 3, 1 + 1 + 2, reasoning_tokens=2, estimated=True)
+
+
+def test_token_ids_count_themselves() -> None:
+    assert tokens.embedding_usage(["abcd", [1, 2, 3]]) == Usage(4, estimated=True)
+
+
+def test_every_document_is_read_together_with_the_query() -> None:
+    assert tokens.rerank_usage(RerankRequest("abcd", ["abcd", "abcdefgh"])) == Usage(5, estimated=True)
