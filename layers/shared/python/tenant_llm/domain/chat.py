@@ -4,7 +4,7 @@ Messages, tools and ``response_format`` are in OpenAI's Chat Completions shape t
 (https://platform.openai.com/docs/api-reference/chat/create); a dialect with another wire translates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tenant_llm.domain.usage import Usage
@@ -113,3 +113,68 @@ class ChatDelta:
     index: int = 0
     logprobs: Json = None
     extra: Mapping[str, Json] = field(default_factory=dict, repr=False)
+
+
+def fold(deltas: Iterable[ChatDelta]) -> ChatResult:
+    """The whole answer that a stream's deltas add up to.
+
+    Texts and arguments are joined, choices sorted by their index, the last usage and model name win. In ``extra`` and
+    ``logprobs`` texts and lists are joined, objects merged and other values replaced. There is always one choice, so
+    that a stream cut before its first delta folds too.
+    """
+    pieces: dict[int, list[ChatDelta]] = {}
+    usage: Usage | None = None
+    model = ""
+    for delta in deltas:
+        if delta != _bare(delta):
+            pieces.setdefault(delta.index, []).append(delta)
+        usage = delta.usage or usage
+        model = delta.model or model
+    choices = tuple(_choice(pieces[index]) for index in sorted(pieces))
+    return ChatResult(choices or (Choice(),), usage, model)
+
+
+def _bare(delta: ChatDelta) -> ChatDelta:
+    """What a delta would be that says nothing about its choice."""
+    return ChatDelta(index=delta.index, usage=delta.usage, model=delta.model)
+
+
+def _choice(deltas: Sequence[ChatDelta]) -> Choice:
+    calls: dict[int, list[ToolCallDelta]] = {}
+    logprobs: Json = None
+    extra: Json = {}
+    for delta in deltas:
+        for call in delta.tool_calls:
+            calls.setdefault(call.index, []).append(call)
+        logprobs = _merged(logprobs, delta.logprobs)
+        extra = _merged(extra, delta.extra)
+    return Choice(
+        text="".join(delta.text for delta in deltas),
+        reasoning="".join(delta.reasoning for delta in deltas),
+        tool_calls=tuple(_tool_call(calls[index]) for index in sorted(calls)),
+        finish_reason=next((delta.finish_reason for delta in reversed(deltas) if delta.finish_reason), "stop"),
+        logprobs=logprobs,
+        extra=extra,
+    )
+
+
+def _tool_call(deltas: Sequence[ToolCallDelta]) -> ToolCall:
+    extra: dict[str, Json] = {}
+    for delta in deltas:
+        extra |= delta.extra
+    return ToolCall(
+        id=next((delta.id for delta in deltas if delta.id), ""),
+        name=next((delta.name for delta in deltas if delta.name), ""),
+        arguments="".join(delta.arguments for delta in deltas),
+        extra=extra,
+    )
+
+
+def _merged(old: Json, new: Json) -> Json:
+    if old is None or new is None:
+        return old if new is None else new
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return {key: _merged(old.get(key), new.get(key)) for key in {**old, **new}}
+    if isinstance(old, str | list) and type(old) is type(new):
+        return old + new
+    return new
