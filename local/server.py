@@ -1,6 +1,5 @@
 """The HTTP API on a laptop: a request becomes the event that API Gateway would send, for the same handler."""
 
-import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
@@ -138,8 +137,3 @@ async def _no_route(request: Request, _: Exception) -> Response:
     message = f"there is no route {request.method} {request.url.path}"
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": "not_found"}
     return JSONResponse({"error": error}, 404, {"x-request-id": str(uuid4())})
-
-
-def pretty(value: Any) -> str:
-    """JSON for people."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
