@@ -4,7 +4,28 @@ from collections.abc import Mapping
 from urllib.parse import urljoin
 
 from tenant_llm.domain.quirks import Quirks
-from tenant_llm.domain.wire import Auth, Bearer, HeaderKey, Json, JsonObject, NoAuth, QueryKey
+from tenant_llm.domain.target import Target
+from tenant_llm.domain.wire import Auth, Bearer, Framing, HeaderKey, Json, JsonObject, NoAuth, QueryKey, WireRequest
+
+
+def post_json(
+    target: Target,
+    path: str,
+    body: Mapping[str, Json],
+    *,
+    key: Auth | None = None,
+    framing: Framing | None = None,
+) -> WireRequest:
+    """A JSON request to a path of the target, with all of its quirks; ``key`` is the dialect's default for the key."""
+    config, quirks = target.config, target.config.quirks
+    return WireRequest(
+        url=endpoint(config.base_url, path, quirks),
+        headers=dict(quirks.headers),
+        query=dict(quirks.query),
+        json=apply_quirks(body, quirks),
+        auth=auth(quirks, key),
+        framing=framing,
+    )
 
 
 def endpoint(base_url: str, path: str, quirks: Quirks) -> str:
@@ -36,10 +57,16 @@ def auth(quirks: Quirks, default: Auth | None = None) -> Auth:
 
 
 def apply_quirks(body: Mapping[str, Json], quirks: Quirks) -> JsonObject:
-    """A body as this provider wants it: defaults under it, then drop, rename, clamp and nest."""
+    """A body as this provider wants it: defaults under it, then drop, rename, clamp and nest.
+
+    A field that is ``None`` was not given: the default stands, and without one the field is left out.
+    """
     result: JsonObject = {}
-    for name, value in {**quirks.defaults, **body}.items():
-        if name in quirks.drop or value is None:
+    for name, value in {
+        **quirks.defaults,
+        **{name: value for name, value in body.items() if value is not None},
+    }.items():
+        if name in quirks.drop:
             continue
         place = quirks.rename.get(name, name)
         if name in quirks.clamp and isinstance(value, int | float):

@@ -72,7 +72,8 @@ _BASE_RESP = {
 }  # fmt: skip
 _BASE_RESP_FILTERED = frozenset({1026, 1027})
 
-_KEYS = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|pk|gsk|xai|nvapi|hf|r8|pplx|AIza|jina|pa)[-_]?[A-Za-z0-9*_-]{12,})")
+_KEYS = re.compile(r"\b(?:Bearer\s+\S+|sk-[\w*-]{4,}|(?:pk|gsk|xai|nvapi|hf|r8|pplx|AIza|jina|pa)[-_]?[\w*-]{12,})")
+_ECHO = re.compile(r"((?:key|token)\b[^:.]{0,20}:\s+)[^\s.,*][^.,*]*?(?=[.,]|\s+is\b|$)", re.IGNORECASE)
 _LONG_WORD = re.compile(r"(?<![/\w.-])(?=[\w.-]*\d)[\w.-]{16,}")
 _TAGS = re.compile(r"<(script|style)\b.*?(</\1>|$)|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _TRY_AGAIN = re.compile(
@@ -139,8 +140,8 @@ def refuse_error_object(body: Json, headers: Mapping[str, str]) -> None:
         return
     base = body.get("base_resp")
     failed = isinstance(base, dict) and base.get("status_code") not in (0, None)
-    coded = "message" in body and not {"choices", "data", "text"} & body.keys() and ("code" in body or "type" in body)
-    if body.get("error") or failed or coded:
+    bare = "message" in body and not {"choices", "data", "text"} & body.keys()
+    if body.get("error") or failed or (bare and (body.get("code") or body.get("type"))):
         raise provider_error(None, body, headers)
 
 
@@ -229,10 +230,10 @@ def _is_status(code: str) -> bool:
 
 def _clean(message: str, *, hide_words: bool) -> str:
     """A message without what may be the key; a refused key is echoed in many forms, so long words go there too."""
-    message = _KEYS.sub("[key]", message)
+    message = _KEYS.sub("[key]", " ".join(message.split()))
     if hide_words:
-        message = _LONG_WORD.sub("[…]", message)
-    return message[:_LONGEST_MESSAGE].strip()
+        message = _LONG_WORD.sub("[…]", _ECHO.sub(r"\1[key]", message))
+    return message[:_LONGEST_MESSAGE]
 
 
 def _retry_after(headers: Mapping[str, str], body: Json, message: str) -> float | None:
