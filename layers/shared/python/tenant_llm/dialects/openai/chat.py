@@ -53,7 +53,7 @@ def parse(response: WireResponse, request: ChatRequest, target: Target) -> ChatR
         raise MalformedAnswer(f"the provider's answer has no choices: {response.content[:200]!r}")
     for choice in choices:
         wire.refuse_failed(choice)
-    ordered = sorted(enumerate(choices), key=lambda item: item[1].get("index") or item[0])
+    ordered = sorted(enumerate(choices), key=lambda item: item[1].get("index", item[0]))
     usage = body.get("usage") or choices[0].get("usage")
     return ChatResult(
         choices=tuple(_choice(choice, body, position) for position, choice in ordered),

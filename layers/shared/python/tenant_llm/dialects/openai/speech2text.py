@@ -14,7 +14,7 @@ from tenant_llm.domain.wire import Form, Json, JsonObject, WireRequest, WireResp
 
 PATH = "audio/transcriptions"
 _PLAIN = ("text", "srt", "vtt")
-_KNOWN = {"text", "language", "duration", "usage"}
+_KNOWN = {"text", "language", "duration", "usage", "model"}
 
 
 def render(request: TranscriptionRequest, target: Target) -> WireRequest:
