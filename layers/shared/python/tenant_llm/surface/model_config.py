@@ -1,0 +1,21 @@
+"""What a model is, as callers may see it: everything but its key."""
+
+from tenant_llm.domain.target import ModelConfig
+from tenant_llm.domain.wire import JsonObject
+
+
+def render(config: ModelConfig) -> JsonObject:
+    """The fields of ``get_model_config``, without ``api_key``: that one never leaves the layer.
+
+    Returns:
+        ``llm_factory``, ``llm_name``, ``api_base``, ``model_type``, ``max_tokens`` (tokens of the window, or of the
+        longest input), ``is_tools`` (whether the model takes tools).
+    """
+    return {
+        "llm_factory": config.factory,
+        "llm_name": config.llm_name,
+        "api_base": config.base_url,
+        "model_type": config.model_type.value,
+        "max_tokens": config.max_tokens,
+        "is_tools": config.is_tools,
+    }
