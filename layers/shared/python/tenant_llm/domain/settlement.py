@@ -1,7 +1,8 @@
-"""The record that settles a call: written once, whoever retries."""
+"""The record that settles a call, written once, whoever retries; and the day's totals that such records add up to."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Literal
 
 from tenant_llm.domain.model_type import ModelType
@@ -30,4 +31,35 @@ class Settlement:
     @property
     def address(self) -> str:
         """``llm_name@llm_factory``, under which the day's totals are kept."""
+        return f"{self.llm_name}@{self.llm_factory}"
+
+
+@dataclass(frozen=True, slots=True)
+class DayUsage:
+    """What a tenant used of one model on one day (UTC).
+
+    The tokens are those of ``Usage``; ``estimated_tokens`` is the part of input and output that we have estimated,
+    because the provider reported none.
+    """
+
+    day: date
+    llm_name: str
+    llm_factory: str
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated_tokens: int = 0
+    native: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def total_tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def address(self) -> str:
+        """``llm_name@llm_factory``."""
         return f"{self.llm_name}@{self.llm_factory}"

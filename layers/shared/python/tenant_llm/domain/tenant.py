@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tenant_llm.domain.model_type import ModelType
 
@@ -53,3 +54,14 @@ class TenantModel:
     def address(self) -> str:
         """``llm_name@llm_factory``."""
         return f"{self.llm_name}@{self.llm_factory}"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """What is kept of a caller's token: ``token_id`` names it to people; the token itself is not kept."""
+
+    tenant_id: str
+    token_id: str
+    label: str
+    created_at: datetime
+    expires_at: datetime | None = None
