@@ -27,7 +27,7 @@ class TenantItem(Model):
     img2txt_id = UnicodeAttribute(null=True)
     rerank_id = UnicodeAttribute(null=True)
     tts_id = UnicodeAttribute(null=True)
-    credentials = MapAttribute[str, str](default=dict)
+    credentials = MapAttribute[str, str](default=dict)  # type: ignore[no-untyped-call]
     version = NumberAttribute(default=0)
     created_at = UTCDateTimeAttribute(null=True)
 

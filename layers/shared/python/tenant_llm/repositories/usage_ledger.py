@@ -63,7 +63,7 @@ class CallItem(Model):
     cached_tokens = NumberAttribute()
     cache_write_tokens = NumberAttribute()
     reasoning_tokens = NumberAttribute()
-    native = MapAttribute[str, float](default=dict)
+    native = MapAttribute[str, float](default=dict)  # type: ignore[no-untyped-call]
     estimated = BooleanAttribute()
     status = UnicodeAttribute()
     at = UTCDateTimeAttribute()
