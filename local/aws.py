@@ -6,7 +6,7 @@ It is moto's server behind werkzeug's, one request at a time: moto's transaction
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
-from typing import Any
+from typing import Any, override
 from urllib.request import Request, urlopen
 
 from local.template import tables
@@ -22,10 +22,11 @@ def embedded_aws(host: str = "127.0.0.1", port: int = 0) -> Iterator[dict[str, s
     Yields:
         The environment variables that point an AWS SDK, and our settings, to it.
     """
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import WSGIRequestHandler, make_server
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
 
-    class Quiet(WSGIRequestHandler):
+    class Quiet(MotoRequestHandler):
+        @override
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             """Nothing: every call would fill the terminal."""
 

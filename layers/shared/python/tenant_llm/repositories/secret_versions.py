@@ -59,7 +59,7 @@ class SecretVersions:
         """
         with storage():
             try:
-                answer = self._client.get_secret_value(SecretId=self._name(tenant_id))
+                answer = self._client.get_secret_value(SecretId=self._name(tenant_id), VersionStage=_CURRENT)
             except ClientError as error:
                 code = _code(error)
                 if code == _ABSENT or (code == _SCHEDULED and not restore):
@@ -67,7 +67,7 @@ class SecretVersions:
                 if code != _SCHEDULED:
                     raise
                 self._restore(tenant_id)
-                answer = self._client.get_secret_value(SecretId=self._name(tenant_id))
+                answer = self._client.get_secret_value(SecretId=self._name(tenant_id), VersionStage=_CURRENT)
         return Secret(_places(tenant_id, answer.get("SecretString", "")), answer["VersionId"])
 
     def swap(self, tenant_id: str, read: Secret, places: JsonObject) -> str | None:

@@ -237,15 +237,14 @@ def _native(settlement: Settlement) -> dict[str, float]:
 def _additions(day: type[DayItem], settlement: Settlement) -> Iterator[Action]:
     usage = settlement.usage
     yield day.calls.add(1)
-    amounts = {
-        day.input_tokens: usage.input_tokens,
-        day.output_tokens: usage.output_tokens,
-        day.cached_tokens: usage.cached_tokens,
-        day.cache_write_tokens: usage.cache_write_tokens,
-        day.reasoning_tokens: usage.reasoning_tokens,
-        day.estimated_tokens: usage.total_tokens if usage.estimated else 0,
-    }
-    for attribute, amount in amounts.items():
+    for attribute, amount in (
+        (day.input_tokens, usage.input_tokens),
+        (day.output_tokens, usage.output_tokens),
+        (day.cached_tokens, usage.cached_tokens),
+        (day.cache_write_tokens, usage.cache_write_tokens),
+        (day.reasoning_tokens, usage.reasoning_tokens),
+        (day.estimated_tokens, usage.total_tokens if usage.estimated else 0),
+    ):
         if amount:
             yield attribute.add(amount)
     for unit, quantity in _native(settlement).items():
