@@ -1,11 +1,11 @@
 """What a provider's error answer means: from status, body and headers to one class of the error tree."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from json import JSONDecodeError, loads
 
+from tenant_llm.dialects import error_body
 from tenant_llm.domain.errors import (
     ContentFiltered,
     ContextTooLong,
@@ -16,44 +16,46 @@ from tenant_llm.domain.errors import (
     QuotaExhausted,
     RateLimited,
 )
-from tenant_llm.domain.wire import Json, JsonObject, WireResponse
+from tenant_llm.domain.wire import Json, WireResponse
 
 type ParseError = Callable[[int, Json], tuple[str, str | None] | None]
 """A dialect's own reading of an error body: ``(status, body) -> (message, code)``, ``None`` where it has none."""
 
 _LONGEST_MESSAGE = 300
-_LOWEST_ERROR, _SERVER_ERROR, _HIGHEST_STATUS = 400, 500, 599
+_LOWEST_ERROR, _SERVER_ERROR = 400, 500
 _NOT_IMPLEMENTED = 501
 _SURVIVE = frozenset({400, 404, 413, 422})
 _REPEATABLE = frozenset({408, 409, 498})  # 498: out of capacity, https://console.groq.com/docs/errors
 
-_NESTED = ("error", "errors", "Error", "detail", "base_resp")
-_MESSAGES = ("message", "Message", "msg", "error_msg", "errorMessage", "error_message", "err_msg", "status_msg")
-_TEXTS = ("error", "detail", "errors", "title", "error_description")
-_CODES = ("code", "type", "status", "error_code", "err_code", "error_type", "reason", "__type", "name")
-
 _QUOTA = re.compile(
-    r"insufficient_quota|exceeded_current_quota|billing_(error|hard_limit)|arrearage|account_?overdue|\b1113\b"
+    r"insufficient_quota|exceeded_current_quota|billing_(error|hard_limit)|arrearage|account_?overdue"
     r"|insufficient[ _](account )?(balance|credits?|funds)|balance (is )?(too low|insufficient|not enough)"
     r"|(out of|not enough|no) credits|余额不足|欠费",
     re.IGNORECASE,
 )
 _CONTEXT = re.compile(
     r"context_length|context[ _](length|window|size)|maximum context|(prompt|input|request) (is|was) too long"
-    r"|too[ _]many[ _]tokens|tokens? (count )?(\(\d+\) )?exceeds? (the )?max|input tokens exceeded|\b1261\b"
+    r"|too[ _]many[ _]tokens|tokens? (count )?(\(\d+\) )?exceeds? (the )?max|input tokens exceeded"
     r"|exceeds the (model's )?maximum (number of )?(input )?tokens|range of input length",
     re.IGNORECASE,
 )
 _FILTERED = re.compile(
     r"content[ _]?filter|content_policy|content management policy|responsibleaipolicy|data_?inspection_?failed"
-    r"|\b1301\b|flagged (by|for|as)|content[ _]moderation|sensitive (content|words?)",
+    r"|flagged (by|for|as)|content[ _]moderation|sensitive (content|words?)",
     re.IGNORECASE,
 )
 _BAD_KEY = re.compile(r"api_key_invalid|(invalid|wrong|incorrect)_?api_?key|api key not valid", re.IGNORECASE)
 
+# Codes of https://docs.bigmodel.cn/cn/api/api-code, which come with statuses of other meaning.
+_NUMBERED: Mapping[str, type[ProviderError]] = {
+    "1113": QuotaExhausted,
+    "1261": ContextTooLong,
+    "1301": ContentFiltered,
+}
 # Statuses behind the words of https://platform.openai.com/docs/guides/error-codes,
 # https://docs.anthropic.com/en/api/errors, https://google.aip.dev/193 and AWS's exception names.
 _STATUS_WORDS: tuple[tuple[str, int], ...] = (
+    (r"invalid_?param", 400),
     (r"rate_?limit|throttl|resource_exhausted|too_?many_?requests|toomanyrequests", 429),
     (r"authentication|unauthenticated|unauthorized|invalid_?api_?key|wrong_api_key", 401),
     (r"permission|access_?denied|forbidden", 403),
@@ -65,31 +67,15 @@ _STATUS_WORDS: tuple[tuple[str, int], ...] = (
     ),
     (r"invalid|bad_?request|validation", 400),
 )
-# base_resp.status_code, https://platform.minimax.io/docs/api-reference/errorcode
-_BASE_RESP = {
-    1000: 500, 1001: 408, 1002: 429, 1004: 401, 1008: 402, 1013: 500, 1024: 500, 1026: 400, 1027: 400, 1033: 500,
-    1039: 429, 1042: 400, 2013: 400, 2049: 401, 2056: 402,
-}  # fmt: skip
-_BASE_RESP_FILTERED = frozenset({1026, 1027})
-
-_KEYS = re.compile(r"\b(?:Bearer\s+\S+|sk-[\w*-]{4,}|(?:pk|gsk|xai|nvapi|hf|r8|pplx|AIza|jina|pa)[-_]?[\w*-]{12,})")
+_KEYS = re.compile(
+    r"\b(?:Bearer\s+\S{12,}|sk-[\w*-]{4,}|AIza[\w-]{20,}"
+    r"|(?:pk|gsk|xai|nvapi|hf|r8|pplx|pa|jina)[-_](?=[\w*-]*\d)[\w*-]{20,})"
+)
 _ECHO = re.compile(r"((?:key|token)\b[^:.]{0,20}:\s+)[^\s.,*][^.,*]*?(?=[.,]|\s+is\b|$)", re.IGNORECASE)
-_LONG_WORD = re.compile(r"(?<![/\w.-])(?=[\w.-]*\d)[\w.-]{16,}")
-_TAGS = re.compile(r"<(script|style)\b.*?(</\1>|$)|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_KEY_LIKE = re.compile(r"(?<![\w/])(?:(?=\w*\d)(?=\w*[A-Za-z])\w{16,}|[0-9a-f]{8}-[0-9a-f-]{27})")
 _TRY_AGAIN = re.compile(
     r"(?:try again|retry) (?:in|after) (?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)\s?(ms|s))?", re.IGNORECASE
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What an error body tells: its message, the words and numbers it classifies itself by, the field at fault."""
-
-    message: str
-    codes: str = ""
-    param: str | None = None
-    status: int | None = None
-    filtered: bool = False
 
 
 def answer_error(response: WireResponse, parse_error: ParseError | None = None) -> ProviderError:
@@ -114,11 +100,11 @@ def provider_error(
         headers: in lower case, for the time to wait.
         parse_error: a dialect's own reading of the body, tried first.
     """
-    said = _own(status, body, parse_error) or _said(body)
+    said = _own(status, body, parse_error) or error_body.read(body)
     if status is None or status < _LOWEST_ERROR:
-        status = said.status or _status_of(said.codes)
+        status = said.status or _status_of(" ".join(said.codes))
     kind = _kind(status, said)
-    message = _clean(said.message, hide_words=kind is CredentialRejected)
+    message = _clean(said.message, hide_more=kind is CredentialRejected)
     if not message:
         message = f"the provider answered with status {status}" if status else "the provider answered with an error"
     return kind(
@@ -140,66 +126,21 @@ def refuse_error_object(body: Json, headers: Mapping[str, str]) -> None:
         return
     base = body.get("base_resp")
     failed = isinstance(base, dict) and base.get("status_code") not in (0, None)
-    bare = "message" in body and not {"choices", "data", "text"} & body.keys()
+    bare = isinstance(body.get("message"), str) and not {"choices", "data", "text"} & body.keys()
     if body.get("error") or failed or (bare and (body.get("code") or body.get("type"))):
         raise provider_error(None, body, headers)
 
 
-def _own(status: int | None, body: Json, parse_error: ParseError | None) -> _Said | None:
+def _own(status: int | None, body: Json, parse_error: ParseError | None) -> error_body.Said | None:
     own = parse_error(status or 0, body) if parse_error else None
-    return None if own is None else _Said(own[0], own[1] or "", status=_said(body).status)
+    return None if own is None else error_body.Said(own[0], (own[1] or "",), status=error_body.read(body).status)
 
 
-def _said(body: Json) -> _Said:
-    if not isinstance(body, dict | list):
-        return _Said(_text(body))
-    layers = list(_layers(body))
-    base = next((layer["status_code"] for layer in layers if isinstance(layer.get("status_code"), int)), 0)
-    codes = [str(layer[key]) for layer in layers for key in _CODES if isinstance(layer.get(key), str | int)]
-    codes += [item["reason"] for layer in layers for item in _objects(layer.get("details")) if "reason" in item]
-    return _Said(
-        message=_message(layers),
-        codes=" ".join(codes),
-        param=next((layer["param"] for layer in layers if isinstance(layer.get("param"), str)), None) or None,
-        status=_BASE_RESP.get(base) or next((int(code) for code in codes if _is_status(code)), None),
-        filtered=base in _BASE_RESP_FILTERED,
-    )
-
-
-def _layers(body: Json) -> Iterator[JsonObject]:
-    """The error objects of a body, the outermost first: a list counts as its first element."""
-    while isinstance(body, list) and body:
-        body = body[0]
-    if isinstance(body, dict):
-        yield body
-        for key in _NESTED:
-            yield from _layers(body.get(key))
-
-
-def _message(layers: list[JsonObject]) -> str:
-    for names in (_MESSAGES, _TEXTS):
-        for layer in reversed(layers):
-            for name in names:
-                value = layer.get(name)
-                value = value[0] if isinstance(value, list) and value else value
-                if isinstance(value, str) and value:
-                    return value + _upstream(layer)
-    return ""
-
-
-def _upstream(layer: JsonObject) -> str:
-    """What a router's own upstream said, https://openrouter.ai/docs/api-reference/errors."""
-    metadata = layer.get("metadata")
-    raw = metadata.get("raw") if isinstance(metadata, dict) else None
-    return f": {raw}" if isinstance(raw, str) and raw else ""
-
-
-def _text(body: Json) -> str:
-    return " ".join(_TAGS.sub(" ", str(body or "")).split())
-
-
-def _kind(status: int | None, said: _Said) -> type[ProviderError]:
-    words = f"{said.codes} {said.message}"
+def _kind(status: int | None, said: error_body.Said) -> type[ProviderError]:
+    numbered = next((_NUMBERED[code] for code in said.codes if code in _NUMBERED), None)
+    if numbered is not None:
+        return numbered
+    words = " ".join((*said.codes, said.message))
     client_fault = status is None or status < _SERVER_ERROR
     if status == 402 or (client_fault and _QUOTA.search(words)):
         return QuotaExhausted
@@ -224,15 +165,11 @@ def _status_of(codes: str) -> int | None:
     return next((status for words, status in _STATUS_WORDS if re.search(words, codes, re.IGNORECASE)), None)
 
 
-def _is_status(code: str) -> bool:
-    return code.isdecimal() and _LOWEST_ERROR <= int(code) <= _HIGHEST_STATUS
-
-
-def _clean(message: str, *, hide_words: bool) -> str:
-    """A message without what may be the key; a refused key is echoed in many forms, so long words go there too."""
+def _clean(message: str, *, hide_more: bool) -> str:
+    """A message without what may be the key; a refused key is echoed in many forms, so key-like words go there too."""
     message = _KEYS.sub("[key]", " ".join(message.split()))
-    if hide_words:
-        message = _LONG_WORD.sub("[…]", _ECHO.sub(r"\1[key]", message))
+    if hide_more:
+        message = _KEY_LIKE.sub("[key]", _ECHO.sub(r"\1[key]", message))
     return message[:_LONGEST_MESSAGE]
 
 
@@ -242,8 +179,8 @@ def _retry_after(headers: Mapping[str, str], body: Json, message: str) -> float 
         return milliseconds / 1000
     if said := headers.get("retry-after"):
         return _number(said) if _number(said) is not None else _until(said, headers.get("date"))
-    for layer in _layers(body):
-        for item in _objects(layer.get("details")):
+    for layer in error_body.layers(body):
+        for item in error_body.objects(layer.get("details")):
             if (seconds := _number(str(item.get("retryDelay", "")).removesuffix("s"))) is not None:
                 return seconds
     return _try_again(message)
@@ -270,7 +207,3 @@ def _number(text: str | None) -> float | None:
         return max(0.0, float(text or ""))
     except ValueError:
         return None
-
-
-def _objects(value: Json) -> list[JsonObject]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

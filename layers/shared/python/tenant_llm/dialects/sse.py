@@ -14,10 +14,16 @@ def sse(chunks: Iterable[bytes]) -> Iterator[ServerEvent]:
 
     By https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation, but for the last
     event: it counts even when the blank line after it is missing, which some providers leave out. Comments, ``id``,
-    ``retry`` and events without data are passed over.
+    ``retry`` and events without data are passed over. A body that begins with ``{`` is no event stream: some providers
+    answer with plain JSON, status 200, when they refuse. It is one event.
     """
-    event, data = "", []
-    for line in _lines(chunks):
+    event = ""
+    data: list[str] = []
+    lines = _lines(chunks)
+    for number, line in enumerate(lines):
+        if number == 0 and line.startswith("{"):
+            yield ServerEvent("\n".join((line, *lines)))
+            return
         field, _, value = line.partition(":")
         if field == "data":
             data.append(value.removeprefix(" "))

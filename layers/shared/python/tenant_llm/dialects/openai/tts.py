@@ -59,7 +59,7 @@ def parse(response: WireResponse, request: SpeechRequest, target: Target) -> Spe
 
 
 def _audio_in_json(response: WireResponse) -> bytes:
-    """Audio as base64 in ``audio_data``: https://docs.mistral.ai/api/endpoint/audio/speech."""
+    """Audio as base64 in ``audio_data``: https://docs.mistral.ai/studio/audio/text-to-speech/quickstarts/generate-speech."""
     body = response.json()
     if not isinstance(body, dict) or not isinstance(body.get("audio_data"), str):
         raise answer_error(response)
