@@ -159,7 +159,7 @@ def _part(part: Json, where: str) -> Part:
             return AudioPart(data, str(audio.get("format", "wav")), raw=part)
         case "file":
             return _file(part, where)
-    raise InvalidRequest(f"{where} has the unknown type {kind!r}", param=f"{where}.type")
+    raise InvalidRequest(f"{where}.type is unknown: {kind!r}", param=f"{where}.type")
 
 
 def _image(part: JsonObject, where: str) -> ImagePart:

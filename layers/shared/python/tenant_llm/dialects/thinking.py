@@ -28,7 +28,7 @@ class ThinkSplitter:
         held, self._held = self._held, ""
         if self._read == self._in_thought:
             return "", held
-        return ("" if self._read == self._after else held), ""
+        return (held if self._read == self._at_start else ""), ""
 
     def off(self) -> None:
         """Tags are no markup: the provider reports reasoning in a field of its own."""
@@ -38,12 +38,19 @@ class ThinkSplitter:
     def _at_start(self) -> tuple[str, str]:
         begun = self._held.lstrip()
         if begun.startswith(_OPEN):
-            self._held = begun.removeprefix(_OPEN).lstrip()
-            self._read = self._in_thought
+            self._held = begun.removeprefix(_OPEN)
+            self._read = self._before_thought
             return self._read()
         if _OPEN.startswith(begun):
             return "", ""
         self._read = self._in_text
+        return self._read()
+
+    def _before_thought(self) -> tuple[str, str]:
+        self._held = self._held.lstrip()
+        if not self._held:
+            return "", ""
+        self._read = self._in_thought
         return self._read()
 
     def _in_thought(self) -> tuple[str, str]:
