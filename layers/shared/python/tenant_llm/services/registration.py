@@ -1,0 +1,152 @@
+"""What a model, a key or a tenant must look like before any of it is written."""
+
+import re
+from collections.abc import Mapping
+
+from tenant_llm.catalogue.load import is_factory, provider
+from tenant_llm.catalogue.schema import Provider
+from tenant_llm.domain.errors import InvalidRequest, UnsupportedModelType
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.names import parse_model_name
+
+_TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LONGEST_NAME = 256
+# DynamoDB takes 1024 bytes of sort key, and the day's item holds "day#YYYY-MM-DD#" before the address:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+_LONGEST_ADDRESS_BYTES = 1000
+# A tenant's keys share one secret of at most 65,536 bytes:
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+_LONGEST_KEY = 8192
+
+
+def check_tenant_id(tenant_id: str) -> None:
+    """The id becomes a part of table keys and of a secret's name.
+
+    Raises:
+        InvalidRequest: When it is not 1 to 64 letters, digits, ``_`` or ``-``, beginning with a letter or digit.
+    """
+    if not _TENANT_ID.fullmatch(tenant_id):
+        raise InvalidRequest(
+            f"tenant_id is {tenant_id!r}: not 1 to 64 letters, digits, '_' or '-', the first a letter or digit",
+            param="tenant_id",
+        )
+
+
+def check_text(text: str, param: str) -> None:
+    """A name that people read.
+
+    Raises:
+        InvalidRequest: When it is not 1 to 256 printable characters without spaces around them.
+    """
+    if not 0 < len(text) <= _LONGEST_NAME or not text.isprintable() or text != text.strip():
+        shown = text[:_LONGEST_NAME]
+        raise InvalidRequest(
+            f"{param} is {shown!r}: not 1 to {_LONGEST_NAME} printable characters without spaces around them",
+            param=param,
+        )
+
+
+def check_llm_name(llm_name: str, factory: str) -> None:
+    """The name becomes a part of table keys.
+
+    Raises:
+        InvalidRequest: When it is not 1 to 256 printable characters, or too long as a key.
+    """
+    check_text(llm_name, "llm_name")
+    size = len(f"{llm_name}@{factory}".encode())
+    if size > _LONGEST_ADDRESS_BYTES:
+        raise InvalidRequest(
+            f"llm_name is {llm_name!r}: its address has {size} bytes, more than {_LONGEST_ADDRESS_BYTES}",
+            param="llm_name",
+        )
+
+
+def known_provider(factory: str, param: str) -> Provider:
+    """The factory's catalogue row.
+
+    Raises:
+        InvalidRequest: When the catalogue has none of that name.
+    """
+    row = provider(factory)
+    if row is None:
+        raise InvalidRequest(f"{param} is {factory!r}: not a factory of the catalogue", param=param)
+    return row
+
+
+def check_offer(row: Provider, model_type: ModelType) -> None:
+    """Whether the factory has models of that type.
+
+    Raises:
+        UnsupportedModelType: When it has not; the message gives the row's reason.
+    """
+    if model_type not in row.dialects:
+        reason = row.refused.get(model_type, f"it offers no {model_type.value} models")
+        raise UnsupportedModelType(
+            f"factory {row.name!r} cannot serve {model_type.value!r}: {reason}", param="model_type"
+        )
+
+
+def needs_base_url(row: Provider, model_type: ModelType) -> bool:
+    """Whether a model of that factory must bring its own base URL: the row has none, or its endpoint is gone."""
+    return row.status == "retired" or not (row.base_urls.get(model_type) or row.base_url)
+
+
+def place_provider(place: str) -> Provider:
+    """The catalogue row behind a key's place: a factory, or one model's address ``llm_name@factory``.
+
+    Raises:
+        InvalidRequest: When no factory of the catalogue is named, or the model's name cannot be one.
+    """
+    if is_factory(place):
+        return known_provider(place, "place")
+    name = parse_model_name(place, is_factory=is_factory)
+    row = known_provider(name.factory or place, "place")
+    check_llm_name(name.llm_name, row.name)
+    return row
+
+
+def credential_fields(row: Provider, api_key: str | Mapping[str, str]) -> dict[str, str]:
+    """The key as the named fields of the factory's credential, without spaces around the values.
+
+    A plain string stands for the one field that the factory requires, or, where it requires none, for the one that
+    it takes.
+
+    Raises:
+        InvalidRequest: When a field is missing, unknown, empty or too long; the message names it, never its value.
+    """
+    if isinstance(api_key, str):
+        api_key = {_only_field(row): api_key}
+    known = {*row.credential, *row.optional_credential}
+    for name in api_key:
+        if name not in known:
+            raise InvalidRequest(
+                f"api_key has a field {name!r} that factory {row.name!r} does not take: {_listed(row)}",
+                param=f"api_key.{name}",
+            )
+    fields = {name: value.strip() for name, value in api_key.items()}
+    for name in row.credential:
+        if name not in fields:
+            raise InvalidRequest(
+                f"api_key has no field {name!r}, which factory {row.name!r} needs", param=f"api_key.{name}"
+            )
+    for name, value in fields.items():
+        if not 0 < len(value) <= _LONGEST_KEY:
+            raise InvalidRequest(
+                f"api_key field {name!r} has {len(value)} characters: not 1 to {_LONGEST_KEY}", param=f"api_key.{name}"
+            )
+    return fields
+
+
+def _only_field(row: Provider) -> str:
+    """The field that a plain string means."""
+    fields = row.credential or row.optional_credential
+    if len(fields) != 1:
+        raise InvalidRequest(
+            f"api_key is a string, and factory {row.name!r} takes named fields: {_listed(row)}", param="api_key"
+        )
+    return fields[0]
+
+
+def _listed(row: Provider) -> str:
+    required = ", ".join(row.credential) or "none required"
+    return f"{required}; optional: {', '.join(row.optional_credential) or 'none'}"

@@ -1,0 +1,127 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tenant_llm.catalogue.schema import Provider
+from tenant_llm.domain.errors import InvalidRequest, UnsupportedModelType
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.services import registration
+
+
+def _provider(**changes: Any) -> Provider:
+    values: dict[str, Any] = {
+        "name": "Example",
+        "base_url": "https://api.example.com/v1",
+        "dialects": {ModelType.CHAT: "openai"},
+        "docs": "https://example.com/docs",
+        "checked": "2026-11-23",
+    }
+    return Provider(**{**values, **changes})
+
+
+@pytest.mark.parametrize("tenant_id", ["tenant123", "a", "7f", "A-b_c", "x" * 64])
+def test_an_id_is_letters_digits_and_dashes(tenant_id: str) -> None:
+    registration.check_tenant_id(tenant_id)
+
+
+@pytest.mark.parametrize("tenant_id", ["", " ", "x" * 65, "a b", "a/b", "a#b", "-a", "a\n", "ä", "a.b"])
+def test_another_id_is_refused_by_field_and_value(tenant_id: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        registration.check_tenant_id(tenant_id)
+
+    assert caught.value.param == "tenant_id"
+    assert repr(tenant_id) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt-4", "BAAI/bge-m3", "qwen@q4", "accounts/x/models/y:free", "模型", "x" * 256, "a b"]
+)
+def test_a_models_name_may_hold_nearly_anything(name: str) -> None:
+    registration.check_llm_name(name, "Example")
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "x" * 257, "a\tb", "a\x00b", "a\nb", " a", "a ", "\ud800", "a\u200bb", "😀" * 250]
+)
+def test_a_models_name_must_be_printable_and_fit_a_key(name: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        registration.check_llm_name(name, "Example")
+
+    assert caught.value.param == "llm_name"
+
+
+def test_a_type_that_is_not_offered_is_refused_with_the_rows_reason() -> None:
+    row = _provider(refused={ModelType.TTS: "its speech API is a WebSocket"})
+
+    with pytest.raises(UnsupportedModelType, match="its speech API is a WebSocket"):
+        registration.check_offer(row, ModelType.TTS)
+
+
+def test_a_type_without_a_reason_is_refused_all_the_same() -> None:
+    with pytest.raises(UnsupportedModelType, match="'Example' cannot serve 'rerank': it offers no rerank models"):
+        registration.check_offer(_provider(), ModelType.RERANK)
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed"),
+    [
+        ({}, False),
+        ({"base_url": None}, True),
+        ({"base_url": None, "base_urls": {ModelType.CHAT: "https://chat.example.com"}}, False),
+        ({"base_url": None, "base_urls": {ModelType.TTS: "https://tts.example.com"}}, True),
+        ({"status": "retired"}, True),
+    ],
+)
+def test_a_base_url_is_needed_where_the_row_has_no_living_one(changes: Mapping[str, Any], *, needed: bool) -> None:
+    assert registration.needs_base_url(_provider(**changes), ModelType.CHAT) is needed
+
+
+def test_a_string_stands_for_the_only_required_field() -> None:
+    row = _provider(credential=("token",), optional_credential=("group_id",))
+
+    assert registration.credential_fields(row, " sk-1\n") == {"token": "sk-1"}
+
+
+def test_a_string_stands_for_the_only_optional_field_of_a_keyless_factory() -> None:
+    row = _provider(credential=(), optional_credential=("api_key",))
+
+    assert registration.credential_fields(row, "sk-1") == {"api_key": "sk-1"}
+
+
+@pytest.mark.parametrize(
+    ("required", "optional"), [(("key_id", "secret"), ()), ((), ()), ((), ("api_key", "group_id"))]
+)
+def test_a_string_that_could_mean_several_fields_is_refused(
+    required: tuple[str, ...], optional: tuple[str, ...]
+) -> None:
+    with pytest.raises(InvalidRequest, match="takes named fields") as caught:
+        registration.credential_fields(_provider(credential=required, optional_credential=optional), "sk-1")
+
+    assert caught.value.param == "api_key"
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"key_id": "sk-hidden"}, "secret"),
+        ({"key_id": "sk-hidden", "secret": "sk-hidden", "region": "sk-hidden"}, "region"),
+        ({"key_id": "sk-hidden", "secret": "  "}, "secret"),
+        ({"key_id": "sk-hidden", "secret": "sk-hidden" * 1000}, "secret"),
+    ],
+)
+def test_a_wrong_field_is_named_and_no_value_is_told(sent: dict[str, str], field: str) -> None:
+    row = _provider(credential=("key_id", "secret"))
+
+    with pytest.raises(InvalidRequest) as caught:
+        registration.credential_fields(row, sent)
+
+    assert caught.value.param == f"api_key.{field}"
+    assert repr(field) in caught.value.message
+    assert "sk-hidden" not in caught.value.message
+
+
+def test_optional_fields_are_kept() -> None:
+    row = _provider(optional_credential=("group_id",))
+
+    assert registration.credential_fields(row, {"api_key": "k", "group_id": "g"}) == {"api_key": "k", "group_id": "g"}
