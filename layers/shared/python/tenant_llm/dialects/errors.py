@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from json import JSONDecodeError, loads
+from math import isfinite
 
 from tenant_llm.dialects import error_body
 from tenant_llm.domain.errors import (
@@ -22,7 +23,7 @@ type ParseError = Callable[[int, Json], tuple[str, str | None] | None]
 """A dialect's own reading of an error body: ``(status, body) -> (message, code)``, ``None`` where it has none."""
 
 _LONGEST_MESSAGE = 300
-_LOWEST_ERROR, _SERVER_ERROR = 400, 500
+_REDIRECT, _LOWEST_ERROR, _SERVER_ERROR = 300, 400, 500
 _NOT_IMPLEMENTED = 501
 _SURVIVE = frozenset({400, 404, 413, 422})
 _REPEATABLE = frozenset({408, 409, 498})  # 498: out of capacity, https://console.groq.com/docs/errors
@@ -101,7 +102,7 @@ def provider_error(
         parse_error: a dialect's own reading of the body, tried first.
     """
     said = _own(status, body, parse_error) or error_body.read(body)
-    if status is None or status < _LOWEST_ERROR:
+    if status is None or status < _REDIRECT:
         status = said.status or _status_of(" ".join(said.codes))
     kind = _kind(status, said)
     message = _clean(said.message, hide_more=kind is CredentialRejected)
@@ -204,6 +205,7 @@ def _until(date: str, now: str | None) -> float | None:
 
 def _number(text: str | None) -> float | None:
     try:
-        return max(0.0, float(text or ""))
+        number = float(text or "")
     except ValueError:
         return None
+    return max(0.0, number) if isfinite(number) else None
