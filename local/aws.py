@@ -32,7 +32,7 @@ def embedded_aws(host: str = "127.0.0.1", port: int = 0) -> Iterator[dict[str, s
 
     app = DomainDispatcherApplication(create_backend_app)
     server = make_server(host, port, app, threaded=False, request_handler=Quiet)
-    thread = Thread(target=server.serve_forever, name="embedded-aws", daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.05,), name="embedded-aws", daemon=True)
     thread.start()
     try:
         env = environment(f"http://{host}:{server.port}")

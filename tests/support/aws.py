@@ -1,7 +1,10 @@
 """AWS for tests: an embedded one over a socket, empty at the start of each test, and one tenant in it."""
 
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -68,3 +71,19 @@ def add_tenant(
     if api_key is not None:
         SecretStore(settings, tenants).put(tenant_id, factory, {"api_key": api_key})
     return model
+
+
+@contextmanager
+def recorded() -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """The operations that are sent to DynamoDB within the block, each with its decoded body."""
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    def record(model: Any, params: dict[str, Any], **_: object) -> None:
+        calls.append((model.name, json.loads(params["body"])))
+
+    events = connection().client.meta.events
+    events.register("before-call.dynamodb", record)
+    try:
+        yield calls
+    finally:
+        events.unregister("before-call.dynamodb", record)

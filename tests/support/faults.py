@@ -1,0 +1,103 @@
+"""A proxy on a loopback port that fails as AWS and networks do."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any, override
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The request is not passed on; this is the answer."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class LostAnswer:
+    """The request is carried out, and the connection breaks before its answer."""
+
+
+type Fault = Refusal | LostAnswer
+
+
+def refusal(code: str, status: int = 400) -> Refusal:
+    """AWS's error of that code."""
+    return Refusal(status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected"})
+
+
+def cancellation(*codes: str | None) -> Refusal:
+    """A cancelled transaction, with a reason for each of its items."""
+    body = refusal("TransactionCanceledException").body
+    return Refusal(400, body | {"CancellationReasons": [{"Code": code or "None"} for code in codes]})
+
+
+@dataclass
+class Proxy:
+    """Where it listens, what happens to the next requests of an operation, and the operations it has seen."""
+
+    url: str
+    planned: defaultdict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
+    seen: list[str] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+    def plan(self, operation: str, faults: Sequence[Fault]) -> None:
+        self.planned[operation].extend(faults)
+
+    def next_fault(self, operation: str) -> Fault | None:
+        with self.lock:
+            self.seen.append(operation)
+            return self.planned[operation].pop(0) if self.planned[operation] else None
+
+
+@contextmanager
+def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
+    """Passes requests on to ``endpoint``, but for the planned faults."""
+    address = urlsplit(endpoint).netloc
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            fault = proxy.next_fault(self.headers["X-Amz-Target"].partition(".")[2])
+            if isinstance(fault, Refusal):
+                self.answer(fault.status, json.dumps(fault.body).encode())
+                return
+            upstream = HTTPConnection(address, timeout=30)
+            upstream.request("POST", self.path, body, dict(self.headers))
+            response = upstream.getresponse()
+            content = response.read()
+            upstream.close()
+            if isinstance(fault, LostAnswer):
+                self.close_connection = True
+            else:
+                self.answer(response.status, content)
+
+        def answer(self, status: int, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        @override
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
