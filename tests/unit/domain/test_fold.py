@@ -48,16 +48,18 @@ def test_fragments_of_calls_are_joined_by_choice_and_index() -> None:
 
 def test_logprobs_and_extras_are_merged() -> None:
     deltas = [
-        ChatDelta("a", logprobs={"content": [1]}, extra={"refusal": "No", "audio": {"id": "x", "data": "ab"}, "n": 1}),
         ChatDelta(
-            "b", logprobs={"content": [2], "refusal": None}, extra={"refusal": ".", "audio": {"data": "cd"}, "n": 2}
+            "a", logprobs={"content": [1]}, extra={"refusal": "No", "audio": {"id": "x", "data": "ab"}, "n": "a"}
+        ),
+        ChatDelta(
+            "b", logprobs={"content": [2], "refusal": None}, extra={"refusal": ".", "audio": {"data": "cd"}, "n": "b"}
         ),
     ]
 
     choice = fold(deltas).choices[0]
 
     assert choice.logprobs == {"content": [1, 2], "refusal": None}
-    assert choice.extra == {"refusal": "No.", "audio": {"id": "x", "data": "abcd"}, "n": 2}
+    assert choice.extra == {"refusal": "No.", "audio": {"id": "x", "data": "abcd"}, "n": "b"}
 
 
 def test_folding_changes_no_delta() -> None:

@@ -22,18 +22,15 @@ from tenant_llm.domain.wire import ServerEvent, WireRequest, WireResponse
 class Dialect[Request, Result](Protocol):
     """A wire for one model type."""
 
-    @staticmethod
-    def render(request: Request, target: Target) -> WireRequest: ...
+    def render(self, request: Request, target: Target) -> WireRequest: ...
 
-    @staticmethod
-    def parse(response: WireResponse, request: Request, target: Target) -> Result: ...
+    def parse(self, response: WireResponse, request: Request, target: Target) -> Result: ...
 
 
 class ChatDialect(Dialect[ChatRequest, ChatResult], Protocol):
     """A chat wire, which also streams."""
 
-    @staticmethod
-    def parse_stream(events: Iterable[ServerEvent], target: Target) -> Iterator[ChatDelta]: ...
+    def parse_stream(self, events: Iterable[ServerEvent], target: Target) -> Iterator[ChatDelta]: ...
 
 
 type EmbeddingDialect = Dialect[EmbeddingRequest, EmbeddingResult]

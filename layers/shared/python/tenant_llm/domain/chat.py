@@ -115,12 +115,16 @@ class ChatDelta:
     extra: Mapping[str, Json] = field(default_factory=dict, repr=False)
 
 
+_JOINED = ("refusal", "data", "transcript")
+
+
 def fold(deltas: Iterable[ChatDelta]) -> ChatResult:
     """The whole answer that a stream's deltas add up to.
 
     Texts and arguments are joined, choices sorted by their index, the last usage and model name win. In ``extra`` and
-    ``logprobs`` texts and lists are joined, objects merged and other values replaced. There is always one choice, so
-    that a stream cut before its first delta folds too.
+    ``logprobs`` lists are joined and objects merged, what OpenAI streams in pieces (a refusal, audio and its
+    transcript) is joined too, and other values are replaced. There is always one choice, so that a stream cut before
+    its first delta folds too.
     """
     pieces: dict[int, list[ChatDelta]] = {}
     usage: Usage | None = None
@@ -170,11 +174,11 @@ def _tool_call(deltas: Sequence[ToolCallDelta]) -> ToolCall:
     )
 
 
-def _merged(old: Json, new: Json) -> Json:
+def _merged(old: Json, new: Json, *, joined: bool = False) -> Json:
     if old is None or new is None:
         return old if new is None else new
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        return {key: _merged(old.get(key), new.get(key)) for key in {**old, **new}}
-    if isinstance(old, str | list) and type(old) is type(new):
+        return {key: _merged(old.get(key), new.get(key), joined=key in _JOINED) for key in {**old, **new}}
+    if isinstance(old, list) and isinstance(new, list):
         return old + new
-    return new
+    return old + new if joined and isinstance(old, str) and isinstance(new, str) else new

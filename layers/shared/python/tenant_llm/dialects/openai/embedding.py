@@ -37,10 +37,10 @@ def parse(response: WireResponse, request: EmbeddingRequest, target: Target) -> 
     body = response.json()
     refuse_error_object(body, response.headers)
     data = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(data, list) or len(data) != len(request.inputs):
-        count = len(data) if isinstance(data, list) else 0
-        raise MalformedAnswer(f"the provider answered with {count} vectors for {len(request.inputs)} inputs")
-    ordered = sorted(data, key=lambda item: item.get("index") or 0)
+    items = [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+    if len(items) != len(request.inputs):
+        raise MalformedAnswer(f"the provider answered with {len(items)} vectors for {len(request.inputs)} inputs")
+    ordered = sorted(items, key=lambda item: item.get("index") or 0)
     return EmbeddingResult(
         vectors=[_vector(item.get("embedding")) for item in ordered],
         usage=input_usage(body.get("usage")),

@@ -9,7 +9,7 @@ from tenant_llm.domain.errors import ProviderUnavailable
 from tenant_llm.domain.wire import Json, JsonObject
 
 _REASONING = ("reasoning_content", "reasoning")
-_KNOWN = {"role", "content", "tool_calls", "function_call", "name", *_REASONING}
+_KNOWN = {"role", "content", "tool_calls", "function_call", "name", "padding", "obfuscation", *_REASONING}
 _CALL_KNOWN = {"id", "type", "index", "function", "custom"}
 _SOURCES = ("citations", "search_results")
 _FAILED = ("error", "network_error")
