@@ -63,3 +63,11 @@ _READ: Mapping[Any, Callable[[str], Any]] = {
 def settings() -> Settings:
     """This process's settings."""
     return Settings.from_env()
+
+
+def in_lambda(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is a Lambda environment, by a variable that Lambda sets in each of them.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    return "AWS_LAMBDA_INITIALIZATION_TYPE" in env

@@ -1,0 +1,207 @@
+"""The one door of every function: events from API Gateway and from direct invocations in, answers and envelopes out."""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from http import HTTPStatus
+from json import dumps
+from math import ceil
+
+from pydantic import ValidationError
+
+from tenant_llm.domain.call import Caller
+from tenant_llm.domain.deadline import Deadline
+from tenant_llm.domain.errors import InvalidRequest, NotFound, TenantLLMError
+from tenant_llm.domain.wire import Form, Json, JsonObject
+from tenant_llm.settings import in_lambda, settings
+from tenant_llm.surface import http
+from tenant_llm.surface.invalid import invalid_request, shortened
+from tenant_llm.telemetry import logs, metrics
+
+# Kept back from Lambda's own time for settling the call and rendering the answer.
+_RESERVE_SECONDS = 1.0
+_LONGEST_KEY = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked, wherever it came from.
+
+    ``body`` of a direct call is its event without ``tenant_id`` and ``operation``. ``path`` and ``query`` are decoded,
+    and empty for a direct call, whose event has those names in the body.
+    """
+
+    caller: Caller
+    body: JsonObject = field(repr=False)
+    query: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = field(default_factory=dict)
+    form: Form | None = field(default=None, repr=False)
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered: JSON, bytes of any type, or a text under a ``content_type`` that is not JSON."""
+
+    body: Json | bytes = field(repr=False)
+    status: int = 200
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+type Operation = Callable[[Call], Answer]
+type Handler = Callable[[JsonObject, object], Json]
+
+
+def entrypoint(
+    routes: Mapping[str, Operation], *, operator: bool = False, prepare: Callable[[], object] | None = None
+) -> Handler:
+    """A Lambda handler over operations.
+
+    Args:
+        routes: ``"METHOD /resource/{parameter}"``, as API Gateway's events have it, to its operation. A direct event
+            names an operation by its ``__name__``; without a name it means the first.
+        operator: whether IAM guards the routes, so that no authorizer has to name a tenant.
+        prepare: builds the function's services; called at once inside Lambda, where initialising costs callers nothing
+            (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html), and not elsewhere.
+
+    Returns:
+        The handler. Over HTTP every failure is an answer. A direct call gets an expected failure as an answer too; one
+        that may succeed when repeated is raised, so that Lambda repeats an asynchronous call.
+    """
+    named = {operation.__name__: operation for operation in routes.values()}
+    if prepare is not None and in_lambda():
+        prepare()
+
+    def handler(event: JsonObject, context: object) -> Json:
+        if http.is_http(event):
+            return _serve_http(routes, event, context, operator=operator)
+        return _serve_directly(named, event, context, operator=operator)
+
+    return handler
+
+
+def _serve_http(routes: Mapping[str, Operation], event: JsonObject, context: object, *, operator: bool) -> JsonObject:
+    platform_id = http.request_id(event, context)
+    try:
+        operation = _route(routes, event)
+        call = _read_http(event, context, operator=operator)
+        with logs.context(request_id=platform_id, tenant=call.caller.tenant_id):
+            return _rendered(operation(call), platform_id)
+    except Exception as error:  # noqa: BLE001 (the last resort: a caller gets an envelope, whatever happened)
+        return _rendered(_failure(error, platform_id), platform_id)
+
+
+def _serve_directly(named: Mapping[str, Operation], event: JsonObject, context: object, *, operator: bool) -> Json:
+    platform_id = http.request_id(event, context)
+    try:
+        operation = _operation(named, event)
+        call = _read_direct(event, context, operation, operator=operator)
+        with logs.context(request_id=platform_id, tenant=call.caller.tenant_id):
+            return _returned(operation(call))
+    except TenantLLMError as error:
+        if error.retryable:
+            raise
+        return error.envelope()
+    except ValidationError as error:
+        return invalid_request(error).envelope()
+    except Exception as error:
+        logs.unexpected(error, platform_id)
+        metrics.count_fault()
+        raise
+
+
+def _read_http(event: JsonObject, context: object, *, operator: bool) -> Call:
+    path, query = http.path_parameters(event), http.query_parameters(event)
+    tenant_id = path.get("tenant_id", "") if operator else http.tenant_id(event)
+    body, form = http.read_body(event, settings().max_body_bytes)
+    key = http.headers(event).get("idempotency-key")
+    asked = [event["httpMethod"], event["resource"], body, path, query, _digestible(form)]
+    call_id = _call_id(event, context, key, asked, "Idempotency-Key")
+    return Call(_caller(tenant_id, call_id, context), body, query, path, form)
+
+
+def _read_direct(event: JsonObject, context: object, operation: Operation, *, operator: bool) -> Call:
+    body = {name: value for name, value in event.items() if name not in ("tenant_id", "operation")}
+    _refuse_broken_text(body)
+    tenant_id = event.get("tenant_id", "" if operator else None)
+    if not isinstance(tenant_id, str) or not (tenant_id or operator):
+        raise InvalidRequest(f"tenant_id is {shortened(tenant_id)}: not a tenant's id", param="tenant_id")
+    call_id = _call_id(event, context, event.get("request_id"), [operation.__name__, body], "request_id")
+    return Call(_caller(tenant_id, call_id, context), body, direct=True)
+
+
+def _route(routes: Mapping[str, Operation], event: JsonObject) -> Operation:
+    route = f"{event['httpMethod']} {event.get('resource')}"
+    if route not in routes:
+        raise NotFound(f"there is no route {route!r}")
+    return routes[route]
+
+
+def _operation(named: Mapping[str, Operation], event: JsonObject) -> Operation:
+    name = event.get("operation", next(iter(named)))
+    if name not in named:
+        raise InvalidRequest(f"operation is {name!r}: not one of {', '.join(named)}", param="operation")
+    return named[name]
+
+
+def _caller(tenant_id: str, call_id: str, context: object) -> Caller:
+    left: float = context.get_remaining_time_in_millis() / 1000  # type: ignore[attr-defined]
+    return Caller(tenant_id, call_id, Deadline.after(left - _RESERVE_SECONDS))
+
+
+def _call_id(event: JsonObject, context: object, key: Json, asked: Json, param: str) -> str:
+    """The id a call is counted under: the caller's key with a digest of what is asked, else the platform's.
+
+    The digest keeps a key that is used for two different requests from making the second one free.
+    """
+    if key is None:
+        return http.request_id(event, context)
+    if not isinstance(key, str) or not key.isprintable() or not 0 < len(key.encode()) <= _LONGEST_KEY:
+        raise InvalidRequest(
+            f"{param} is {shortened(key)}: not a printable text of 1 to {_LONGEST_KEY} bytes", param=param
+        )
+    return f"{key}.{sha256(dumps(asked, sort_keys=True).encode()).hexdigest()[:16]}"
+
+
+def _digestible(form: Form | None) -> Json:
+    # Of the parts and not of the body, whose boundary a client makes anew for every attempt.
+    if form is None:
+        return None
+    files = {name: [file.name, sha256(file.content).hexdigest()] for name, file in form.files.items()}
+    return [dict(form.fields), files]
+
+
+def _refuse_broken_text(body: JsonObject) -> None:
+    try:
+        http.refuse_lone_surrogates(body)
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("the event holds text that is not Unicode: half of a surrogate pair") from error
+
+
+def _rendered(answer: Answer, platform_id: str) -> JsonObject:
+    more = {"x-request-id": platform_id, **answer.headers}
+    return http.render(answer.body, answer.status, answer.content_type, more)
+
+
+def _failure(error: Exception, platform_id: str) -> Answer:
+    if isinstance(error, ValidationError):
+        error = invalid_request(error)
+    if not isinstance(error, TenantLLMError):
+        logs.unexpected(error, platform_id)
+        metrics.count_fault()
+        error = TenantLLMError(f"internal error; the request id is {platform_id}")
+    elif error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logs.answered(error, platform_id)
+    waits = {} if error.retry_after is None else {"retry-after": str(ceil(error.retry_after))}
+    return Answer(error.envelope(), error.status, headers=waits)
+
+
+def _returned(answer: Answer) -> Json:
+    if isinstance(answer.body, bytes):
+        returned: Json = {"audio": b64encode(answer.body).decode(), "content_type": answer.content_type}
+    else:
+        returned = answer.body
+    http.refuse_too_large(returned)
+    return returned

@@ -1,0 +1,150 @@
+"""Log records: keys and numbers, never messages, audio or credentials.
+
+Inside Lambda they are JSON lines (https://docs.aws.amazon.com/powertools/python/latest/core/logger/), elsewhere plain
+records of the logger ``tenant_llm``, with the same fields.
+"""
+
+import logging
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict
+from functools import cache
+from traceback import extract_tb
+from typing import Literal
+
+from tenant_llm.domain.errors import TenantLLMError
+from tenant_llm.domain.settlement import CallStatus, Settlement
+from tenant_llm.domain.target import ModelConfig
+from tenant_llm.domain.usage import Usage
+from tenant_llm.settings import in_lambda
+
+type Value = str | int | float | bool | list[str] | Mapping[str, "Value"] | None
+
+_context: ContextVar[Mapping[str, str]] = ContextVar("log_context")
+
+
+@contextmanager
+def context(**keys: str) -> Generator[None]:
+    """Put keys, such as ``request_id`` and ``tenant``, into every record of this block."""
+    token = _context.set({**_context.get({}), **keys})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def call_done(config: ModelConfig, usage: Usage, ms: float, status: CallStatus = "ok") -> None:
+    """A call was answered and settled; ``ms`` is how long it took."""
+    _write(
+        "info",
+        "call",
+        **_model(config),
+        status=status,
+        ms=round(ms),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        native=dict(usage.native),
+        estimated=usage.estimated,
+    )
+
+
+def call_failed(config: ModelConfig, error: TenantLLMError, ms: float) -> None:
+    """A call to a provider failed; the error's words stay out, since a provider's may quote the prompt."""
+    _write(
+        "warning",
+        "call failed",
+        **_model(config),
+        error=type(error).__name__,
+        code=error.code,
+        status=error.status,
+        ms=round(ms),
+    )
+
+
+def retried(config: ModelConfig, attempt: int, error: TenantLLMError, wait: float) -> None:
+    """An attempt failed and is repeated after ``wait`` seconds; the first attempt is 1."""
+    _write("info", "retry", **_model(config), attempt=attempt, code=error.code, wait_ms=round(wait * 1000))
+
+
+def unsettled(settlement: Settlement) -> None:
+    """A settlement could not be stored: the whole of it, so that it can be booked later under its own request id."""
+    usage = asdict(settlement.usage)
+    _write(
+        "error",
+        "unsettled",
+        settlement={
+            "tenant_id": settlement.tenant_id,
+            "request_id": settlement.request_id,
+            "llm_name": settlement.llm_name,
+            "llm_factory": settlement.llm_factory,
+            "model_type": settlement.model_type.value,
+            "row": settlement.row,
+            "status": settlement.status,
+            "at": settlement.at.isoformat(),
+            "usage": usage,
+        },
+    )
+
+
+def answered(error: TenantLLMError, request_id: str) -> None:
+    """A caller was told of a failure on our side or the provider's, with the classes of what caused it."""
+    _write(
+        "warning",
+        "failed",
+        request_id=request_id,
+        code=error.code,
+        status=error.status,
+        causes=_causes(error),
+    )
+
+
+def unexpected(error: BaseException, request_id: str) -> None:
+    """A fault of ours: where it happened, and the classes of what caused it.
+
+    The messages of foreign exceptions stay out: they quote values, and a value may be a prompt or a key.
+    """
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+    _write("error", "unexpected", request_id=request_id, causes=_causes(error), traceback=frames)
+
+
+def _model(config: ModelConfig) -> dict[str, Value]:
+    return {
+        "tenant": config.tenant_id,
+        "factory": config.factory,
+        "llm_name": config.llm_name,
+        "model_type": config.model_type.value,
+    }
+
+
+def _causes(error: BaseException) -> list[str]:
+    causes: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        causes.append(type(cause).__qualname__ + _aws_code(cause))
+        cause = cause.__cause__ or cause.__context__
+    return causes
+
+
+def _aws_code(error: BaseException) -> str:
+    """The code of an AWS client's error, such as ``AccessDeniedException``: no value of a caller is in it."""
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, Mapping) else None
+    return f"({code})" if code else ""
+
+
+def _write(level: Literal["info", "warning", "error"], message: str, **fields: Value) -> None:
+    write = getattr(_logger(), level)
+    write(message, extra={**_context.get({}), **fields})
+
+
+@cache
+def _logger() -> object:
+    if not in_lambda():
+        return logging.getLogger("tenant_llm")
+    from aws_lambda_powertools import Logger
+
+    # Without the place in the code, which would be _write every time.
+    return Logger(service="tenant-llm", location=None)

@@ -1,0 +1,58 @@
+"""Metrics: calls, tokens, latency and failures by model type and factory, not by tenant.
+
+Inside Lambda each is a line of CloudWatch's embedded metric format on standard output
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html);
+elsewhere nothing is written. A tenant is no dimension: each combination of dimensions is a metric of its own, and
+billed as one.
+"""
+
+from collections.abc import Mapping
+
+from tenant_llm.domain.target import ModelConfig
+from tenant_llm.domain.usage import Usage
+from tenant_llm.settings import in_lambda
+
+_NAMESPACE = "TenantLLM"
+
+
+def count_call(config: ModelConfig, usage: Usage, ms: float) -> None:
+    """A call was answered: it, its tokens and its milliseconds."""
+    counts = {"Calls": 1, "InputTokens": usage.input_tokens, "OutputTokens": usage.output_tokens}
+    _write(_model(config), counts, {"Latency": ms})
+
+
+def count_provider_error(config: ModelConfig, code: str) -> None:
+    """A call failed at the provider; ``code`` is the error's stable word."""
+    _write({**_model(config), "code": code}, {"ProviderErrors": 1})
+
+
+def count_unsettled() -> None:
+    """A settlement could not be stored and waits in the logs."""
+    _write({}, {"Unsettled": 1})
+
+
+def count_fault() -> None:
+    """A caller was told of an internal error."""
+    _write({}, {"Faults": 1})
+
+
+def _model(config: ModelConfig) -> dict[str, str]:
+    return {"model_type": config.model_type.value, "factory": config.factory}
+
+
+def _write(
+    dimensions: Mapping[str, str], counts: Mapping[str, float], times: Mapping[str, float] | None = None
+) -> None:
+    if not in_lambda():
+        return
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+    # One line a call, not one an invocation: the dimensions differ from call to call.
+    metrics = EphemeralMetrics(namespace=_NAMESPACE, service="tenant-llm")
+    for name, value in dimensions.items():
+        metrics.add_dimension(name, value)
+    for name, count in counts.items():
+        metrics.add_metric(name, MetricUnit.Count, count)
+    for name, ms in (times or {}).items():
+        metrics.add_metric(name, MetricUnit.Milliseconds, ms)
+    metrics.flush_metrics()
