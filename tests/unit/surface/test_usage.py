@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.settlement import DayUsage
 from tenant_llm.domain.wire import Json
-from tenant_llm.surface.usage import UsageBody, period, render
+from tenant_llm.surface.usage import UsageCall, period, render
 
 _NOVEMBER = (date(2026, 11, 1), date(2026, 11, 30))
 
@@ -14,18 +14,18 @@ _NOVEMBER = (date(2026, 11, 1), date(2026, 11, 30))
 @pytest.mark.parametrize("used", [True, False, 5.0, "5", -1, None, [5], 10**12 + 1])
 def test_used_tokens_are_an_integer_of_zero_or_more(used: Json) -> None:
     with pytest.raises(ValidationError) as caught:
-        UsageBody.model_validate({"llm_type": "chat", "used_tokens": used})
+        UsageCall.model_validate({"llm_type": "chat", "used_tokens": used})
 
     assert [error["loc"] for error in caught.value.errors()] == [("used_tokens",)]
 
 
 def test_zero_tokens_are_an_amount() -> None:
-    assert UsageBody.model_validate({"llm_type": "chat", "used_tokens": 0}).used_tokens == 0
+    assert UsageCall.model_validate({"llm_type": "chat", "used_tokens": 0}).used_tokens == 0
 
 
 def test_a_misspelt_field_is_named() -> None:
     with pytest.raises(ValidationError) as caught:
-        UsageBody.model_validate({"llm_type": "chat", "used_tokens": 5, "llm_nmae": "gpt-4"})
+        UsageCall.model_validate({"llm_type": "chat", "used_tokens": 5, "llm_nmae": "gpt-4"})
 
     assert [error["loc"] for error in caught.value.errors()] == [("llm_nmae",)]
 

@@ -4,12 +4,31 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lamb
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tenant_llm.domain.errors import Unauthorized
 from tenant_llm.domain.wire import JsonObject
+from tenant_llm.settings import in_lambda
+
+if TYPE_CHECKING:
+    from tenant_llm.repositories.api_token import ApiTokenRepository
 
 # A token of ours has 48 characters or so; whatever is far longer need not be hashed.
 _LONGEST_TOKEN = 256
+
+
+def authorizer(tokens: "Callable[[], ApiTokenRepository]") -> Callable[[JsonObject, object], JsonObject]:
+    """The Lambda handler. Inside Lambda the repository is built at once, where initialising costs callers nothing.
+
+    A table that refuses raises as it is: API Gateway answers 500 and remembers nothing.
+    """
+    if in_lambda():
+        tokens()
+
+    def handler(event: JsonObject, context: object) -> JsonObject:  # noqa: ARG001 (Lambda passes it)
+        return authorize(event, tokens().tenant_of)
+
+    return handler
 
 
 def authorize(event: JsonObject, tenant_of: Callable[[str], str | None]) -> JsonObject:

@@ -1,7 +1,27 @@
 """What a model is, as callers may see it: everything but its key."""
 
+from pydantic import BaseModel, Field
+
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.wire import JsonObject
+from tenant_llm.surface.arguments import arguments
+from tenant_llm.surface.entrypoint import Call
+
+
+class ModelConfigCall(BaseModel):
+    """Which model is meant: the named one, else the tenant's default of that type."""
+
+    llm_type: str
+    llm_name: str | None = Field(default=None, min_length=1, max_length=512)
+
+
+def ask(call: Call) -> ModelConfigCall:
+    """The question, from a query or a direct event.
+
+    Raises:
+        pydantic.ValidationError: When ``llm_type`` is missing, or a value is no text.
+    """
+    return ModelConfigCall.model_validate(arguments(call))
 
 
 def render(config: ModelConfig) -> JsonObject:

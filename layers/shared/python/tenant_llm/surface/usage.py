@@ -7,8 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from tenant_llm.domain.errors import InvalidRequest
+from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import DayUsage
 from tenant_llm.domain.wire import Json, JsonObject
+from tenant_llm.surface.arguments import arguments
+from tenant_llm.surface.entrypoint import Call
 
 _USUAL_DAYS = 30
 # A quarter: some hundred models of some 300 bytes a day stay below the 6 MB that Lambda answers with.
@@ -26,18 +29,32 @@ _COUNTS = (
 )
 
 
-class UsageBody(BaseModel):
+class UsageCall(BaseModel):
     """Tokens that were used elsewhere. ``used_tokens`` is an integer: no bool, no float, no text.
 
     Its upper end keeps one wrong call from spoiling the counter: no model takes as many in a year.
     """
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(extra="forbid")
 
-    llm_type: str
+    llm_type: ModelType
     used_tokens: StrictInt = Field(ge=0, le=10**12)
     llm_name: str | None = Field(default=None, min_length=1, max_length=512)
     request_id: str | None = Field(default=None, min_length=1, max_length=512)
+
+
+def ask(call: Call) -> UsageCall:
+    """What is to be added.
+
+    Raises:
+        pydantic.ValidationError: When a field is missing, unknown or wrong.
+    """
+    return UsageCall.model_validate(call.body)
+
+
+def ask_period(call: Call) -> tuple[date, date]:
+    """The period asked for; see ``period``."""
+    return period(arguments(call))
 
 
 def period(query: Mapping[str, Json], today: date | None = None) -> tuple[date, date]:

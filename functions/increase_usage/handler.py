@@ -1,0 +1,24 @@
+"""Accounts: add tokens that were used elsewhere, and tell what was used."""
+
+from tenant_llm.bootstrap import usage_service
+from tenant_llm.surface import usage
+from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
+
+
+def increase_usage(call: Call) -> Answer:
+    """``{"updated": 1}``, or 0 where the model has no row."""
+    asked = usage.ask(call)
+    request_id = asked.request_id or call.caller.request_id
+    updated = usage_service().increase(
+        call.caller.tenant_id, asked.llm_type, asked.used_tokens, asked.llm_name, request_id
+    )
+    return Answer({"updated": updated})
+
+
+def get_usage(call: Call) -> Answer:
+    """Totals and days of the tenant, by model."""
+    since, until = usage.ask_period(call)
+    return Answer(usage.render(since, until, usage_service().days(call.caller.tenant_id, since, until)))
+
+
+handler = entrypoint({"POST /v1/usage": increase_usage, "GET /v1/usage": get_usage}, prepare=usage_service)

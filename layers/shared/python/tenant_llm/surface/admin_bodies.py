@@ -1,0 +1,102 @@
+"""The bodies that an operator sends."""
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+
+from tenant_llm.domain.errors import InvalidRequest
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.tenant import DEFAULT_FIELDS
+from tenant_llm.domain.wire import Json
+from tenant_llm.surface.entrypoint import Call
+
+# What stands in a direct event beside the body: over HTTP the path and the headers have it.
+_BESIDE = {"request_id", "place"}
+
+
+class _Body(BaseModel):
+    """A body in which a misspelt field is an error, since an operator's typing error would otherwise pass silently."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TenantBody(_Body):
+    """A tenant to create; without an id one is made."""
+
+    name: str
+    tenant_id: str | None = None
+
+
+class DefaultsBody(_Body):
+    """Addresses by default field; ``null`` clears, a field that is not there stays as it was."""
+
+    llm_id: str | None = None
+    embd_id: str | None = None
+    asr_id: str | None = None
+    img2txt_id: str | None = None
+    rerank_id: str | None = None
+    tts_id: str | None = None
+
+    def changes(self) -> dict[ModelType, str | None]:
+        """The fields that were sent, by model type."""
+        return {kind: getattr(self, name) for kind, name in DEFAULT_FIELDS.items() if name in self.model_fields_set}
+
+
+class _BodyWithKey(_Body):
+    """A body with a key in it, maybe in the wrong place: no error quotes anything of it."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class ModelBody(_BodyWithKey):
+    """A model to register. ``max_tokens`` and ``is_tools`` come from the catalogue where they are left out.
+
+    ``api_key`` is a string or an object of strings; see ``key``.
+    """
+
+    llm_name: str
+    llm_factory: str
+    model_type: ModelType
+    api_base: str | None = None
+    max_tokens: StrictInt | None = Field(default=None, ge=1, le=2**31)
+    is_tools: StrictBool | None = None
+    api_key: Json = None
+
+
+class CredentialBody(_BodyWithKey):
+    """A key: a string, or an object of the factory's credential fields; see ``key``."""
+
+    api_key: Json
+
+
+class TokenBody(_Body):
+    """A token to issue; without ``expires_in_days`` it lasts until it is revoked."""
+
+    label: str
+    expires_in_days: StrictInt | None = Field(default=None, ge=1, le=3650)
+
+
+def read[Body: _Body](schema: type[Body], call: Call) -> Body:
+    """The body of a call.
+
+    Raises:
+        pydantic.ValidationError: When a field is missing, unknown or wrong.
+    """
+    beside = _BESIDE if call.direct else set()
+    return schema.model_validate({name: value for name, value in call.body.items() if name not in beside})
+
+
+def key(api_key: Json) -> str | dict[str, str]:
+    """The key as it was sent, if it is of a kind that can be one.
+
+    Raises:
+        InvalidRequest: When it is neither a string nor an object of strings; the message says what it is, and no value.
+    """
+    if isinstance(api_key, str):
+        return api_key
+    if not isinstance(api_key, dict):
+        raise InvalidRequest(f"api_key is a {type(api_key).__name__}: not a string or an object", param="api_key")
+    for name, value in api_key.items():
+        if not isinstance(value, str):
+            raise InvalidRequest(
+                f"api_key field {name!r} is a {type(value).__name__}: not a string", param=f"api_key.{name}"
+            )
+    return api_key

@@ -1,0 +1,31 @@
+"""Single named values of a call, wherever they stand: path, query, or a direct event."""
+
+from collections.abc import Mapping
+
+from tenant_llm.domain.errors import InvalidRequest
+from tenant_llm.domain.wire import Json
+from tenant_llm.surface.entrypoint import Call
+from tenant_llm.surface.invalid import shortened
+
+# Longer than any address; beyond 1024 bytes DynamoDB would refuse it as a key.
+_LONGEST_BYTES = 1000
+
+
+def arguments(call: Call) -> Mapping[str, Json]:
+    """Query and path of an HTTP call, the event of a direct one."""
+    return call.body if call.direct else {**call.query, **call.path}
+
+
+def argument(call: Call, name: str) -> str:
+    """One of them, which has to be there.
+
+    Raises:
+        InvalidRequest: When it is missing, blank, no text or longer than anything it could name; ``param`` is ``name``.
+    """
+    given = arguments(call)
+    if name not in given:
+        raise InvalidRequest(f"{name} is required", param=name)
+    value = given[name]
+    if not isinstance(value, str) or not value.strip() or len(value.encode()) > _LONGEST_BYTES:
+        raise InvalidRequest(f"{name} is {shortened(value)}: not a text of 1 to {_LONGEST_BYTES} bytes", param=name)
+    return value
