@@ -1,3 +1,3 @@
-"""Fixtures that any test may ask for."""
+"""Fixtures for every suite; they live where they are described, in ``tests/support``."""
 
-pytest_plugins = ["tests.support.aws"]
+pytest_plugins = ["tests.support.aws", "tests.support.provider"]

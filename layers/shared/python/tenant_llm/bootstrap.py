@@ -174,6 +174,8 @@ def tenant_models_service() -> "TenantModelsService":
 
 def reset() -> None:
     """Forget everything built so far: for tests, and for a process that changes its environment."""
+    if transport.cache_info().currsize:
+        transport().close()
     for value in globals().values():
         if hasattr(value, "cache_clear"):
             value.cache_clear()
