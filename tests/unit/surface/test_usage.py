@@ -3,10 +3,13 @@ from datetime import UTC, date, datetime
 import pytest
 from pydantic import ValidationError
 
+from tenant_llm.domain.call import Caller
+from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.settlement import DayUsage
 from tenant_llm.domain.wire import Json
-from tenant_llm.surface.usage import UsageCall, period, render
+from tenant_llm.surface.entrypoint import Call
+from tenant_llm.surface.usage import UsageCall, ask, period, render
 
 _NOVEMBER = (date(2026, 11, 1), date(2026, 11, 30))
 
@@ -23,11 +26,13 @@ def test_zero_tokens_are_an_amount() -> None:
     assert UsageCall.model_validate({"llm_type": "chat", "used_tokens": 0}).used_tokens == 0
 
 
-def test_a_misspelt_field_is_named() -> None:
-    with pytest.raises(ValidationError) as caught:
-        UsageCall.model_validate({"llm_type": "chat", "used_tokens": 5, "llm_nmae": "gpt-4"})
+def test_a_misspelt_field_is_named_before_the_one_that_it_should_be() -> None:
+    call = Call(Caller("t", "r", Deadline.after(1)), {"llm_type": "chat", "used_token": 5})
 
-    assert [error["loc"] for error in caught.value.errors()] == [("llm_nmae",)]
+    with pytest.raises(InvalidRequest) as caught:
+        ask(call)
+
+    assert caught.value.param == "used_token"
 
 
 def test_a_period_is_read_from_its_dates() -> None:

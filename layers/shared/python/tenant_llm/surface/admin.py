@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.tenant import DEFAULT_FIELDS, ApiToken, Tenant, TenantModel
 from tenant_llm.domain.wire import JsonObject
-from tenant_llm.surface.admin_bodies import CredentialBody, DefaultsBody, ModelBody, TenantBody, TokenBody, key, read
+from tenant_llm.surface.admin_bodies import CredentialBody, DefaultsBody, ModelBody, TenantBody, TokenBody, ask, key
 from tenant_llm.surface.arguments import argument
 from tenant_llm.surface.entrypoint import Answer, Call, Operation
 
@@ -39,7 +39,7 @@ def list_tenants(call: Call, service: "TenantModelsService") -> Answer:  # noqa:
 
 def create_tenant(call: Call, service: "TenantModelsService") -> Answer:
     """The tenant, 201."""
-    body = read(TenantBody, call)
+    body = ask(TenantBody, call)
     tenant_id = call.caller.tenant_id or None if body.tenant_id is None else body.tenant_id  # a direct event's is there
     return Answer(_tenant(service.create(body.name, tenant_id)), status=201)
 
@@ -57,7 +57,7 @@ def delete_tenant(call: Call, service: "TenantModelsService") -> Answer:
 
 def set_defaults(call: Call, service: "TenantModelsService") -> Answer:
     """The tenant, with its defaults as they are now."""
-    return Answer(_tenant(service.set_defaults(_tenant_id(call), read(DefaultsBody, call).changes())))
+    return Answer(_tenant(service.set_defaults(_tenant_id(call), ask(DefaultsBody, call).changes())))
 
 
 def list_tenant_models(call: Call, service: "TenantModelsService") -> Answer:
@@ -68,7 +68,7 @@ def list_tenant_models(call: Call, service: "TenantModelsService") -> Answer:
 
 def put_model(call: Call, service: "TenantModelsService") -> Answer:
     """The model as it is stored now."""
-    body = read(ModelBody, call)
+    body = ask(ModelBody, call)
     model = TenantModel(
         tenant_id=_tenant_id(call),
         llm_name=body.llm_name,
@@ -91,7 +91,7 @@ def remove_model(call: Call, service: "TenantModelsService") -> Answer:
 def put_credential(call: Call, service: "TenantModelsService") -> Answer:
     """Where the key applies and its masked tail."""
     place = argument(call, "place")
-    tenant = service.put_credential(_tenant_id(call), place, key(read(CredentialBody, call).api_key))
+    tenant = service.put_credential(_tenant_id(call), place, key(ask(CredentialBody, call).api_key))
     return Answer({"place": place, "api_key": tenant.credentials.get(place)})
 
 
@@ -103,7 +103,7 @@ def remove_credential(call: Call, service: "TenantModelsService") -> Answer:
 
 def issue_token(call: Call, service: "TenantModelsService") -> Answer:
     """The token, 201; this once, since only its hash is kept."""
-    body = read(TokenBody, call)
+    body = ask(TokenBody, call)
     days = body.expires_in_days
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
     secret, token = service.issue_token(_tenant_id(call), body.label, expires_at)

@@ -1,4 +1,4 @@
-"""The bodies that an operator sends."""
+"""The bodies that an operator sends. An unknown field is an error: a misspelt one must not pass silently."""
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
@@ -6,26 +6,21 @@ from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import DEFAULT_FIELDS
 from tenant_llm.domain.wire import Json
+from tenant_llm.surface.arguments import read
 from tenant_llm.surface.entrypoint import Call
 
 # What stands in a direct event beside the body: over HTTP the path and the headers have it.
 _BESIDE = {"request_id", "place"}
 
 
-class _Body(BaseModel):
-    """A body in which a misspelt field is an error, since an operator's typing error would otherwise pass silently."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class TenantBody(_Body):
+class TenantBody(BaseModel):
     """A tenant to create; without an id one is made."""
 
     name: str
     tenant_id: str | None = None
 
 
-class DefaultsBody(_Body):
+class DefaultsBody(BaseModel):
     """Addresses by default field; ``null`` clears, a field that is not there stays as it was."""
 
     llm_id: str | None = None
@@ -40,7 +35,7 @@ class DefaultsBody(_Body):
         return {kind: getattr(self, name) for kind, name in DEFAULT_FIELDS.items() if name in self.model_fields_set}
 
 
-class _BodyWithKey(_Body):
+class _BodyWithKey(BaseModel):
     """A body with a key in it, maybe in the wrong place: no error quotes anything of it."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -67,21 +62,17 @@ class CredentialBody(_BodyWithKey):
     api_key: Json
 
 
-class TokenBody(_Body):
+class TokenBody(BaseModel):
     """A token to issue; without ``expires_in_days`` it lasts until it is revoked."""
 
     label: str
     expires_in_days: StrictInt | None = Field(default=None, ge=1, le=3650)
 
 
-def read[Body: _Body](schema: type[Body], call: Call) -> Body:
-    """The body of a call.
-
-    Raises:
-        pydantic.ValidationError: When a field is missing, unknown or wrong.
-    """
+def ask[Body: BaseModel](schema: type[Body], call: Call) -> Body:
+    """The body of a call; see ``arguments.read``."""
     beside = _BESIDE if call.direct else set()
-    return schema.model_validate({name: value for name, value in call.body.items() if name not in beside})
+    return read(schema, {name: value for name, value in call.body.items() if name not in beside})
 
 
 def key(api_key: Json) -> str | dict[str, str]:
@@ -96,7 +87,5 @@ def key(api_key: Json) -> str | dict[str, str]:
         raise InvalidRequest(f"api_key is a {type(api_key).__name__}: not a string or an object", param="api_key")
     for name, value in api_key.items():
         if not isinstance(value, str):
-            raise InvalidRequest(
-                f"api_key field {name!r} is a {type(value).__name__}: not a string", param=f"api_key.{name}"
-            )
+            raise InvalidRequest(f"api_key.{name} is a {type(value).__name__}: not a string", param=f"api_key.{name}")
     return api_key

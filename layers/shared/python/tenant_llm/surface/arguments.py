@@ -1,6 +1,8 @@
-"""Single named values of a call, wherever they stand: path, query, or a direct event."""
+"""Named values of a call, wherever they stand: path, query, body, or a direct event."""
 
 from collections.abc import Mapping
+
+from pydantic import BaseModel
 
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.wire import Json
@@ -29,3 +31,19 @@ def argument(call: Call, name: str) -> str:
     if not isinstance(value, str) or not value.strip() or len(value.encode()) > _LONGEST_BYTES:
         raise InvalidRequest(f"{name} is {shortened(value)}: not a text of 1 to {_LONGEST_BYTES} bytes", param=name)
     return value
+
+
+def read[Body: BaseModel](schema: type[Body], body: Mapping[str, Json]) -> Body:
+    """A body in which every field is known.
+
+    An unknown field is named first: who misspells a field that is required should not read that it is missing.
+
+    Raises:
+        InvalidRequest: When a field is unknown; the message has its name and not its value, which may be a key.
+        pydantic.ValidationError: When a field is missing or wrong.
+    """
+    for name in body:
+        if name not in schema.model_fields:
+            known = ", ".join(schema.model_fields)
+            raise InvalidRequest(f"{name} is no field of this body: it takes {known}", param=name)
+    return schema.model_validate(body)

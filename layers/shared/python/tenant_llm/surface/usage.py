@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, Field, StrictInt
 
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import DayUsage
 from tenant_llm.domain.wire import Json, JsonObject
-from tenant_llm.surface.arguments import arguments
+from tenant_llm.surface.arguments import arguments, read
 from tenant_llm.surface.entrypoint import Call
 
 _USUAL_DAYS = 30
@@ -35,8 +35,6 @@ class UsageCall(BaseModel):
     Its upper end keeps one wrong call from spoiling the counter: no model takes as many in a year.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     llm_type: ModelType
     used_tokens: StrictInt = Field(ge=0, le=10**12)
     llm_name: str | None = Field(default=None, min_length=1, max_length=512)
@@ -47,9 +45,10 @@ def ask(call: Call) -> UsageCall:
     """What is to be added.
 
     Raises:
-        pydantic.ValidationError: When a field is missing, unknown or wrong.
+        InvalidRequest: When a field is unknown.
+        pydantic.ValidationError: When a field is missing or wrong.
     """
-    return UsageCall.model_validate(call.body)
+    return read(UsageCall, call.body)
 
 
 def ask_period(call: Call) -> tuple[date, date]:

@@ -1,0 +1,276 @@
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from functions.admin.handler import handler
+from tenant_llm import bootstrap
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.tenant import TenantModel
+from tenant_llm.transport import guard
+from tests.support.aws import Aws, add_tenant
+from tests.support.events import FOLDER, load_event
+from tests.support.functions import LambdaContext, directly, over_http, with_body
+
+_BGE = TenantModel("tenant123", "BAAI/bge-m3", "Xinference", ModelType.EMBEDDING, api_base="https://1.1.1.1/v1")
+_KEYS = ["sk-of-acme-0123456789", "sk-example-0000000000000000000000wxyz", "sk-example-1111111111111111111111wxyz"]
+
+
+@pytest.fixture(autouse=True)
+def tenant123(aws: Aws) -> None:
+    """``tenant123`` has ``gpt-4@OpenAI``, its default for chat, and OpenAI's key."""
+    add_tenant(aws.settings, "tenant123")
+
+
+@pytest.fixture
+def public_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names resolve to a public address, without asking a name server."""
+    monkeypatch.setattr(guard, "getaddrinfo", lambda host, port, **_: [(2, 1, 6, "", ("1.1.1.1", port))])
+
+
+def _tenant(**changes: Any) -> dict[str, Any]:
+    empty = dict.fromkeys(["llm_id", "embd_id", "asr_id", "img2txt_id", "rerank_id", "tts_id"])
+    there = {
+        "tenant_id": "tenant123",
+        "name": "Tenant123",
+        "llm_id": "gpt-4@OpenAI",
+        "credentials": {"OpenAI": "****6789"},
+    }
+    return {**empty, **there, **changes}
+
+
+def test_tenants_are_listed() -> None:
+    assert over_http(handler, load_event("http/admin_list_tenants")) == (200, {"tenants": [_tenant()]})
+
+
+def test_a_tenant_is_created_once() -> None:
+    event = load_event("http/admin_create_tenant")
+
+    first, second = over_http(handler, event), over_http(handler, event)
+
+    assert first == (201, _tenant(tenant_id="acme", name="Acme GmbH", llm_id=None, credentials={}))
+    assert second[0] == 409
+    assert second[1]["error"]["param"] == "tenant_id"
+
+
+def test_a_tenant_without_an_id_gets_one() -> None:
+    _, tenant = over_http(handler, with_body(load_event("http/admin_create_tenant"), {"name": "Acme"}))
+
+    assert bootstrap.tenant_models_service().tenant(tenant["tenant_id"]).name == "Acme"
+
+
+def test_a_tenant_is_shown() -> None:
+    assert over_http(handler, load_event("http/admin_get_tenant")) == (200, _tenant())
+
+
+def test_a_deleted_tenant_is_gone() -> None:
+    assert over_http(handler, load_event("http/admin_delete_tenant")) == (200, {"deleted": 1})
+
+    status, answer = over_http(handler, load_event("http/admin_get_tenant"))
+    assert (status, answer["error"]["code"]) == (404, "tenant_not_found")
+
+
+def test_defaults_are_set_and_cleared() -> None:
+    over_http(handler, load_event("http/admin_put_model"))
+    event = load_event("http/admin_set_defaults")
+
+    status, tenant = over_http(handler, with_body(event, {"llm_id": "gpt-4.1@OpenAI"}))
+    _, cleared = over_http(handler, with_body(event, {"llm_id": None}))
+
+    assert (status, tenant["llm_id"]) == (200, "gpt-4.1@OpenAI")
+    assert cleared["llm_id"] is None
+
+
+def test_defaults_are_set_beside_others_that_are_cleared() -> None:
+    status, tenant = over_http(handler, load_event("http/admin_set_defaults"))
+
+    assert (status, tenant) == (200, _tenant())
+
+
+def test_a_default_that_cannot_be_called_is_named() -> None:
+    status, answer = over_http(handler, with_body(load_event("http/admin_set_defaults"), {"tts_id": "gpt-4@OpenAI"}))
+
+    assert (status, answer["error"]["param"]) == (400, "tts_id")
+    assert "'gpt-4@OpenAI'" in answer["error"]["message"]
+
+
+def test_models_are_listed_with_the_tail_of_the_key_that_applies() -> None:
+    status, answer = over_http(handler, load_event("http/admin_list_models"))
+
+    assert (status, answer) == (
+        200,
+        {
+            "models": [
+                {
+                    "model": "gpt-4@OpenAI",
+                    "llm_name": "gpt-4",
+                    "llm_factory": "OpenAI",
+                    "model_type": "chat",
+                    "api_base": None,
+                    "max_tokens": None,
+                    "is_tools": None,
+                    "used_tokens": 0,
+                    "status": "1",
+                    "api_key": "****6789",
+                }
+            ]
+        },
+    )
+
+
+def test_a_model_is_registered_with_its_own_key() -> None:
+    status, model = over_http(handler, load_event("http/admin_put_model"))
+
+    assert (status, model["model"], model["max_tokens"], model["is_tools"]) == (200, "gpt-4.1@OpenAI", 1047576, True)
+    assert model["api_key"] == "****wxyz"
+    found = bootstrap.secret_store().find("tenant123", "gpt-4.1", "OpenAI")
+    assert found is not None
+    assert found.get("api_key") == "sk-example-0000000000000000000000wxyz"
+
+
+def test_a_models_address_in_a_path_may_hold_a_slash() -> None:
+    bootstrap.tenant_models_service().register(_BGE)
+
+    answer = over_http(handler, load_event("http/admin_delete_model"))
+
+    assert answer == (200, {"deleted": 1})
+    assert over_http(handler, load_event("http/admin_delete_model"))[0] == 404
+
+
+def test_a_key_is_put_and_only_its_tail_is_shown() -> None:
+    answer = over_http(handler, load_event("http/admin_put_credential"))
+
+    assert answer == (200, {"place": "OpenAI", "api_key": "****wxyz"})
+    found = bootstrap.secret_store().find("tenant123", "gpt-4", "OpenAI")
+    assert found is not None
+    assert found.get("api_key") == "sk-example-1111111111111111111111wxyz"
+
+
+def test_a_models_own_key_is_removed() -> None:
+    bootstrap.tenant_models_service().put_credential("tenant123", "gpt-4@OpenAI", "sk-own-0123456789")
+
+    assert over_http(handler, load_event("http/admin_delete_credential")) == (200, {"deleted": 1})
+
+    assert over_http(handler, load_event("http/admin_get_tenant")) == (200, _tenant())
+
+
+def test_a_token_is_shown_once_and_opens_its_tenant() -> None:
+    status, issued = over_http(handler, load_event("http/admin_issue_token"))
+    _, listed = over_http(handler, load_event("http/admin_list_tokens"))
+
+    token = issued.pop("token")
+    assert status == 201
+    assert bootstrap.token_repository().tenant_of(token) == "tenant123"
+    assert listed == {"tokens": [issued]}
+    assert issued["label"] == "staging backend"
+    assert issued["expires_at"] > issued["created_at"]
+
+
+def test_a_revoked_token_opens_nothing() -> None:
+    _, issued = over_http(handler, load_event("http/admin_issue_token"))
+    event = load_event("http/admin_revoke_token")
+    path = {**event["pathParameters"], "token_id": issued["token_id"]}
+
+    answer = over_http(handler, {**event, "pathParameters": path})
+
+    assert answer == (200, {"deleted": 1})
+    assert bootstrap.token_repository().tenant_of(issued["token"]) is None
+
+
+def test_a_token_that_is_not_there_is_named() -> None:
+    status, answer = over_http(handler, load_event("http/admin_revoke_token"))
+
+    assert (status, answer["error"]["param"]) == (404, "token_id")
+
+
+def test_openai_models_are_those_of_all_tenants(aws: Aws) -> None:
+    add_tenant(aws.settings, "acme")
+
+    status, answer = over_http(handler, load_event("http/admin_openai_models"))
+
+    assert status == 200
+    assert [(row["tenant_id"], row["llm_name"]) for row in answer["data"]] == [
+        ("acme", "gpt-4"),
+        ("tenant123", "gpt-4"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "param"),
+    [
+        ("admin_create_tenant", {"nmae": "Acme"}, "nmae"),
+        ("admin_create_tenant", {}, "name"),
+        ("admin_create_tenant", {"name": "Acme", "tenant_id": "a/b"}, "tenant_id"),
+        ("admin_create_tenant", {"name": "Acme", "tenant_id": ""}, "tenant_id"),
+        ("admin_set_defaults", {"chat_id": "gpt-4@OpenAI"}, "chat_id"),
+        ("admin_set_defaults", {"llm_id": 4}, "llm_id"),
+        ("admin_issue_token", {"label": "x", "expires_in_days": 0}, "expires_in_days"),
+        ("admin_issue_token", {"label": "x", "expires_in_days": True}, "expires_in_days"),
+        ("admin_issue_token", {"label": ""}, "label"),
+        ("admin_put_credential", {}, "api_key"),
+        ("admin_put_credential", {"api_key": ["sk-hidden"]}, "api_key"),
+        ("admin_put_credential", {"api_key": {"api_key": ["sk-hidden"]}}, "api_key.api_key"),
+        ("admin_put_credential", {"api_kye": "sk-hidden"}, "api_kye"),
+        ("admin_put_model", {"llm_name": "x", "llm_factory": "OpenAI", "model_type": "vision"}, "model_type"),
+        ("admin_put_model", {"llm_name": "x", "llm_factory": "OpenAI"}, "model_type"),
+    ],
+)
+def test_a_wrong_field_is_named_and_no_key_is_told(name: str, body: dict[str, Any], param: str) -> None:
+    status, answer = over_http(handler, with_body(load_event(f"http/{name}"), body))
+
+    assert (status, answer["error"]["param"]) == (400, param)
+    assert param in answer["error"]["message"]
+    assert "sk-hidden" not in json.dumps(answer)
+
+
+@pytest.mark.usefixtures("public_names")
+def test_no_answer_and_no_log_holds_a_key(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="tenant_llm")
+    bootstrap.tenant_models_service().register(_BGE)
+    events = [f"{path.parent.name}/{path.stem}" for path in sorted(FOLDER.glob("*/admin*.json"))]
+
+    answers = [json.dumps(handler(load_event(name), LambdaContext())) for name in events]
+
+    ours = [record for record in caplog.records if record.name.startswith("tenant_llm")]
+    told = "".join(answers) + "".join(str(record.__dict__) for record in ours)
+    assert len(events) == 16
+    assert [key for key in _KEYS if key in told] == []
+
+
+@pytest.mark.usefixtures("public_names")
+def test_a_direct_event_registers_and_removes_a_model() -> None:
+    added = directly(handler, load_event("direct/admin"))
+    removed = directly(handler, load_event("direct/admin_remove_model"))
+
+    assert (added["model"], added["api_base"]) == ("BAAI/bge-m3@Xinference", "https://models.example.com/v1")
+    assert removed == {"deleted": 1}
+
+
+def test_a_direct_event_without_an_operation_lists_the_tenants() -> None:
+    assert directly(handler, {}) == {"tenants": [_tenant()]}
+
+
+def test_a_direct_event_creates_the_tenant_it_names() -> None:
+    answer = directly(handler, {"operation": "create_tenant", "tenant_id": "acme", "name": "Acme"})
+
+    assert answer["tenant_id"] == "acme"
+
+
+def test_a_direct_event_stores_a_key() -> None:
+    event = {"operation": "put_credential", "tenant_id": "tenant123", "place": "OpenAI", "api_key": "sk-0123456789"}
+
+    assert directly(handler, {**event, "request_id": "r1"}) == {"place": "OpenAI", "api_key": "****6789"}
+
+
+@pytest.mark.parametrize("event", [{}, {"tenant_id": ""}, {"tenant_id": "  "}])
+def test_a_direct_event_has_to_name_the_tenant(event: dict[str, Any]) -> None:
+    answer = directly(handler, {"operation": "get_tenant", **event})
+
+    assert (answer["error"]["code"], answer["error"]["param"]) == ("invalid_request", "tenant_id")
+
+
+def test_a_direct_event_has_to_name_the_model() -> None:
+    answer = directly(handler, {"operation": "remove_model", "tenant_id": "tenant123"})
+
+    assert answer["error"]["param"] == "model"
