@@ -1,7 +1,7 @@
 import pytest
 
 from tenant_llm.domain.errors import InvalidRequest
-from tenant_llm.transport.guard import check_url, public_addresses
+from tenant_llm.transport.guard import check_url
 
 
 @pytest.mark.parametrize(
@@ -30,18 +30,25 @@ from tenant_llm.transport.guard import check_url, public_addresses
         "::ffff:169.254.169.254",
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
+        "2002:101:101::",
+        "2001::1",
+        "::127.0.0.1",
+        "fec0::1",
+        "64:ff9b:1::1",
+        "192.88.99.1",
+        "240.0.0.1",
     ],
 )
 def test_an_address_that_is_not_public_is_refused_in_whatever_notation(host: str) -> None:
     with pytest.raises(InvalidRequest, match="public address") as caught:
-        public_addresses(host, 443)
+        check_url(f"https://[{host}]/v1" if ":" in host else f"https://{host}/v1", allow_private=False)
 
     assert (caught.value.param, caught.value.code) == ("api_base", "provider_url_refused")
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1"])
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"])
 def test_a_public_address_is_taken(address: str) -> None:
-    assert public_addresses(address, 443)
+    check_url(f"https://[{address}]/v1" if ":" in address else f"https://{address}/v1", allow_private=False)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +61,9 @@ def test_a_public_address_is_taken(address: str) -> None:
         ("https://user:pass@1.1.1.1/v1", "no user name"),
         ("https://1.1.1.1/v1?key=1", "query"),
         ("https://1.1.1.1:port/v1", "not a URL"),
-        ("https://127.0.0.1/v1", "not a public address"),
+        ("https://1.1.1.1:0/v1", "no port"),
+        ("https://1.1.1.1/v1\n", "not a URL"),
+        ("https://127.0.0.1/v1", "not at a public address"),
         ("https://no-such-host.invalid/v1", "cannot be resolved"),
     ],
 )

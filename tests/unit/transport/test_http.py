@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-import httpx
 import pytest
 
 from tenant_llm.domain import errors
@@ -214,13 +213,13 @@ def test_nothing_is_sent_when_the_time_is_over(transport: HttpTransport, provide
     assert provider.requests == []
 
 
-def test_an_answer_cut_in_its_middle_is_unavailable(transport: HttpTransport, provider: ProviderServer) -> None:
+def test_an_answer_that_has_begun_is_not_asked_for_again(transport: HttpTransport, provider: ProviderServer) -> None:
     provider.stream(b'{"a":', Cut())
 
     with pytest.raises(errors.ProviderUnavailable):
         transport.send(post(provider), target(provider.url), soon())
 
-    assert len(provider.requests) == 3
+    assert len(provider.requests) == 1
 
 
 def test_nobody_at_the_port_is_unavailable_after_all_attempts(transport: HttpTransport, waits: list[float]) -> None:
@@ -362,11 +361,7 @@ def test_private_addresses_are_not_dialled(provider: ProviderServer) -> None:
     strict = HttpTransport(Settings("rows", "tenants", "usage", "tokens", "secrets/"))
     wire = WireRequest(provider.url.replace("http://127.0.0.1", "https://localhost"), json={})
 
-    with closing(strict), pytest.raises(errors.InvalidRequest, match="not a public address"):
+    with closing(strict), pytest.raises(errors.InvalidRequest, match="not at a public address"):
         strict.send(wire, target(wire.url), soon())
 
     assert provider.connections == 0
-
-
-def test_httpx_still_has_the_pool_that_the_guard_replaces() -> None:
-    assert hasattr(httpx.HTTPTransport(), "_pool")

@@ -13,7 +13,7 @@ class Settings:
 
     ``builtin_base_url`` is the text-embeddings-inference endpoint that serves the keyless built-in models, empty where
     there is none. ``allow_private_providers`` lets base URLs be ``http:`` and private addresses: for a laptop, or a
-    provider inside the VPC.
+    provider inside the VPC. ``max_body_bytes`` bounds a caller's body, ``max_answer_bytes`` a provider's.
     """
 
     tenant_llm_table: str
@@ -28,6 +28,7 @@ class Settings:
     secret_ttl: float = 300.0
     ledger_days: int = 400
     max_body_bytes: int = 6 * 1024 * 1024
+    max_answer_bytes: int = 64 * 1024 * 1024
     allow_private_providers: bool = False
     builtin_base_url: str = ""
 

@@ -1,32 +1,93 @@
-"""From what goes wrong on the network to the error tree."""
+"""From what went wrong on the wire to the error tree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import formatdate
 
+import httpcore
 import httpx
 
-from tenant_llm.domain.errors import DeadlineExceeded, InvalidRequest, MalformedAnswer, ProviderUnavailable
+from tenant_llm.dialects.errors import ParseError, answer_error
+from tenant_llm.domain.deadline import Deadline
+from tenant_llm.domain.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    MalformedAnswer,
+    ProviderError,
+    ProviderRejected,
+    ProviderUnavailable,
+    TenantLLMError,
+)
+from tenant_llm.domain.target import Credential
+from tenant_llm.domain.wire import WireResponse
+
+_REDIRECTS = range(300, 400)
+_SHORTEST_SECRET = 8
+
+_UNREACHABLE = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
+_SILENT = (httpcore.ReadTimeout, httpcore.WriteTimeout)
+_BROKEN = (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError)
+_UNSENDABLE = (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, httpx.InvalidURL, httpx.UnsupportedProtocol)
 
 
 @contextmanager
-def translated(host: str) -> Iterator[None]:
-    """Raise httpx's errors as ours. Messages name the host alone: a URL may hold a key.
+def translated(host: str, deadline: Deadline) -> Iterator[None]:
+    """Raise what httpx and its pool raise inside as classes of the tree.
 
     Raises:
-        DeadlineExceeded: When the provider did not answer in time.
-        ProviderUnavailable: When it cannot be reached, or breaks off.
-        MalformedAnswer: When a compressed answer cannot be unpacked.
-        InvalidRequest: When the URL is none.
+        DeadlineExceeded: When the time is over, or the provider has been silent for too long.
+        ProviderUnavailable: When there is no connection, or it closed too early.
+        MalformedAnswer: When the body is not encoded as it says.
+        InvalidRequest: When the request is none that HTTP can carry.
     """
     try:
         yield
-    except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise ProviderUnavailable(f"{host} did not accept a connection in time") from error
-    except httpx.TimeoutException as error:
-        raise DeadlineExceeded(f"{host} did not answer in time") from error
-    except httpx.DecodingError as error:
-        raise MalformedAnswer(f"the answer of {host} cannot be decompressed") from error
-    except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
-        raise InvalidRequest(f"{host!r} cannot be called: {type(error).__name__}", param="api_base") from None
-    except httpx.TransportError as error:
-        raise ProviderUnavailable(f"the connection to {host} failed: {type(error).__name__}") from error
+    except (*_UNREACHABLE, *_SILENT, *_BROKEN, *_UNSENDABLE, httpx.DecodingError) as error:
+        raise _of(error, host, deadline) from error
+
+
+def _of(error: Exception, host: str, deadline: Deadline) -> TenantLLMError:
+    if isinstance(error, _UNREACHABLE) and deadline.remaining() > 0:
+        return ProviderUnavailable(f"no connection to the provider at {host!r}: {error}")
+    if isinstance(error, (*_UNREACHABLE, *_SILENT)):
+        return DeadlineExceeded(f"the provider at {host!r} did not answer in time")
+    if isinstance(error, _BROKEN):
+        return ProviderUnavailable(f"the provider at {host!r} broke the connection off")
+    if isinstance(error, httpx.DecodingError):
+        return MalformedAnswer(f"the answer of the provider at {host!r} cannot be decompressed")
+    # The exception's own words would quote a header's value, which may be secret.
+    return InvalidRequest(f"the request to {host!r} is not valid HTTP", param="api_base")
+
+
+def status_error(response: WireResponse, credential: Credential, parse_error: ParseError | None) -> ProviderError:
+    """The error that an answer of a status other than 2xx means.
+
+    A date in ``Retry-After`` is taken relative to this machine's clock where the answer does not tell its own.
+    """
+    if response.status in _REDIRECTS:
+        return _redirect(response.headers)
+    headers = {"date": formatdate(usegmt=True), **response.headers}
+    content = _without_secrets(response.content, credential)
+    error = answer_error(WireResponse(response.status, content, headers), parse_error)
+    if headers.get("x-should-retry", "").lower() == "false":
+        error.retryable = False
+    return error
+
+
+def _redirect(headers: Mapping[str, str]) -> ProviderRejected:
+    """Following would carry the key, and the request, to wherever the answer says."""
+    try:
+        place = httpx.URL(headers.get("location", "")).host
+    except httpx.InvalidURL:
+        place = ""
+    return ProviderRejected(
+        f"the provider redirects to {place!r}, which is not followed", param="api_base", code="provider_redirects"
+    )
+
+
+def _without_secrets(content: bytes, credential: Credential) -> bytes:
+    """Providers echo a wrong key in their message; ours goes no further."""
+    for value in credential.fields.values():
+        if len(value) >= _SHORTEST_SECRET:
+            content = content.replace(value.encode(), b"[key]")
+    return content

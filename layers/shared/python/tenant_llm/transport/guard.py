@@ -1,164 +1,116 @@
-"""Which addresses may be dialled: public ones, judged where the connection is made.
+"""What may be dialled: a tenant chooses base URLs, so none of them may lead into our own network.
 
-A tenant gives base URLs, and a name may point anywhere by the time it is dialled. So the connection pool resolves a
-name itself, judges every address and connects to a judged one; there is no second look-up in between.
+https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from socket import IPPROTO_TCP, SOCK_STREAM, gaierror, getaddrinfo
-from ssl import SSLContext
-from typing import Any, override
-from urllib.parse import urlsplit
 
-import httpcore
+from httpx import URL, InvalidURL
 
-from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import InvalidRequest
+from tenant_llm.transport.resolve import Resolve, lookup, resolve_within
 
-_CODE = "provider_url_refused"
+REFUSED = "provider_url_refused"
+"""The code of a URL that is not dialled."""
+
+_SCHEMES = {"http": 80, "https": 443}
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
-_deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_RELAYS = IPv4Address("192.88.99.0")  # RFC 7526: 6to4 relays, deprecated; a /24
+_RESOLVE_SECONDS = 5.0
 
 
-@contextmanager
-def until(deadline: Deadline) -> Iterator[None]:
-    """Within the block, no single wait of this thread's sockets outlasts the deadline."""
-    token = _deadline.set(deadline)
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
-
-
-def check_url(url: str, *, allow_private: bool) -> None:
-    """Judge a base URL when it is saved: ``https``, a host with public addresses only, no user name in it.
+def check_url(url: str, *, allow_private: bool, resolve: Resolve = lookup) -> None:
+    """Judge a base URL before it is saved, by the addresses it has now; dialling judges again.
 
     Raises:
-        InvalidRequest: When it is not; the message quotes it, ``param`` is ``api_base``.
+        InvalidRequest: When it is no URL of a public ``https`` host; ``param`` is ``api_base``. With ``allow_private``
+            only the form is judged, and ``http`` is fine.
     """
+    parsed = _parse(url)
+    if allow_private:
+        return
+    if parsed.scheme != "https":
+        raise _refused(f"{url!r} is not an https URL")
+    host, port = origin(parsed)
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise _refused(f"{url!r} is not a URL: {error}") from error
-    check_scheme(url, allow_private=allow_private)
-    if not parts.hostname:
-        raise _refused(f"{url!r} names no host")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise _refused(f"{parts.hostname!r} may carry no user name, query or fragment")
-    if not allow_private:
-        public_addresses(parts.hostname, port or 443)
+        addresses = resolve_within(_RESOLVE_SECONDS, host, port, resolve)
+    except OSError as error:
+        raise _refused(f"the host {host!r} of {url!r} cannot be resolved") from error
+    refuse_private(host, addresses)
 
 
-def check_scheme(url: str, *, allow_private: bool) -> None:
-    """``https``, or ``http`` as well where private addresses are allowed.
+def check_request(url: URL, *, trusted: tuple[str, int] | None, own_url: bool, allow_private: bool) -> None:
+    """Judge the URL of a request but for its addresses, which the socket judges.
+
+    Args:
+        url: what will be requested.
+        trusted: the origin that the operator has set for everybody; it may be private and plain ``http``.
+        own_url: whether the tenant chose the base URL, which then may not be the trusted one.
+        allow_private: whether everything is fine.
 
     Raises:
-        InvalidRequest: When it is another one.
+        InvalidRequest: When the request is not to be sent.
     """
-    scheme = urlsplit(url).scheme
-    if scheme != "https" and not (allow_private and scheme == "http"):
-        raise _refused(f"{url[:200]!r} is not an https URL")
+    if url.scheme not in _SCHEMES or not url.host:
+        raise _refused(f"{_shown(url)!r} names no host")
+    if allow_private:
+        return
+    if trusted is not None and origin(url) == trusted:
+        if own_url:
+            raise _refused(f"the host {url.host!r} is not a tenant's to call")
+        return
+    if url.scheme != "https":
+        raise _refused(f"{_shown(url)!r} is not an https URL")
 
 
-def public_addresses(host: str, port: int) -> list[str]:
-    """What a host name, or an address in whatever notation, resolves to.
+def refuse_private(host: str, addresses: Iterable[str]) -> None:
+    """Let a host through whose addresses are all public.
 
     Raises:
-        InvalidRequest: When it does not resolve, or to any address that is not public.
+        InvalidRequest: When one is not; the message leaves the address out, which might be news to a tenant.
     """
-    addresses = _addresses(host, port)
-    for address in addresses:
-        if not _is_public(ip_address(address)):
-            raise _refused(f"{host!r} is at {address}, which is not a public address")
-    return addresses
+    if not all(is_public(ip_address(address)) for address in addresses):
+        raise _refused(f"the host {host!r} is not at a public address")
 
 
-def _addresses(host: str, port: int) -> list[str]:
-    try:
-        found = getaddrinfo(host, port, type=SOCK_STREAM, proto=IPPROTO_TCP)
-    except (gaierror, UnicodeError) as error:
-        raise _refused(f"{host!r} cannot be resolved") from error
-    return list(dict.fromkeys(str(item[4][0]).partition("%")[0] for item in found))
-
-
-def _is_public(address: IPv4Address | IPv6Address) -> bool:
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is one of the open internet's, also where an IPv6 address carries an IPv4 one."""
     if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
-            inner = IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return _is_public(inner)
-    return address.is_global and not address.is_multicast
+        inner = address.ipv4_mapped
+        if address in _NAT64:
+            inner = IPv4Address(address.packed[-4:])
+        if inner is None:
+            return address.is_global and address in _GLOBAL_UNICAST and address.sixtofour is None
+        address = inner
+    relay = address.packed[:3] == _RELAYS.packed[:3]
+    return address.is_global and not (address.is_multicast or address.is_reserved or relay)
+
+
+def origin(url: URL) -> tuple[str, int]:
+    """Host and port of a URL, the port its scheme implies included."""
+    return url.raw_host.decode("ascii"), url.port or _SCHEMES[url.scheme]
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = URL(url)
+    except InvalidURL as error:
+        raise _refused(f"{url!r} is not a URL: {error}") from error
+    if parsed.userinfo or parsed.query or parsed.fragment:  # not quoted: it may be a key
+        raise _refused(f"the URL of host {parsed.host!r} may carry no user name, query or fragment")
+    if parsed.scheme not in _SCHEMES:
+        raise _refused(f"{url!r} is not an https URL")
+    if not parsed.host or parsed.port == 0:
+        raise _refused(f"{url!r} names no host, or no port of one")
+    return parsed
+
+
+def _shown(url: URL) -> str:
+    """A URL without what could be secret in it."""
+    return f"{url.scheme}://{url.host}"
 
 
 def _refused(message: str) -> InvalidRequest:
-    return InvalidRequest(f"api_base: {message}", param="api_base", code=_CODE)
-
-
-class GuardedBackend(httpcore.NetworkBackend):
-    """Opens connections to public addresses, or to any where private ones are allowed."""
-
-    def __init__(self, *, allow_private: bool) -> None:
-        self._allow_private = allow_private
-        self._sockets = httpcore.SyncBackend()
-
-    @override
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        addresses = _addresses(host, port) if self._allow_private else public_addresses(host, port)
-        for address in addresses[:-1]:
-            try:
-                return self._connect(address, port, timeout)
-            except httpcore.ConnectError:
-                continue  # the next address of the name may answer
-        return self._connect(addresses[-1], port, timeout)
-
-    def _connect(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
-        return _DeadlineStream(self._sockets.connect_tcp(address, port, _within(timeout)))
-
-
-class _DeadlineStream(httpcore.NetworkStream):
-    """A socket whose waits end with the deadline of the call that is using it just now."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    @override
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _within(timeout))
-
-    @override
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _within(timeout))
-
-    @override
-    def close(self) -> None:
-        self._stream.close()
-
-    @override
-    def start_tls(
-        self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, _within(timeout)))
-
-    @override
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-def _within(timeout: float | None) -> float | None:
-    deadline = _deadline.get()
-    if deadline is None:
-        return timeout
-    left = max(deadline.remaining(), 0.001)  # a timeout of 0 would mean: do not wait, and fail in another way
-    return left if timeout is None else min(timeout, left)
+    return InvalidRequest(f"api_base: {message}", param="api_base", code=REFUSED)

@@ -1,185 +1,196 @@
-"""One HTTP client for all providers of a container."""
+"""Sends what dialects render and brings back what they parse."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from json import JSONDecodeError, loads
 from threading import Lock
 
 import httpcore
 import httpx
 
-from tenant_llm.dialects.errors import ParseError, answer_error
-from tenant_llm.dialects.sse import ndjson, sse
+from tenant_llm.dialects import sse
+from tenant_llm.dialects.errors import ParseError, refuse_error_object
 from tenant_llm.domain.deadline import Deadline
-from tenant_llm.domain.errors import MalformedAnswer, ProviderError
+from tenant_llm.domain.errors import ProviderError
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import Framing, ServerEvent, WireRequest, WireResponse
 from tenant_llm.settings import Settings
-from tenant_llm.transport.auth import authorized
-from tenant_llm.transport.errors import translated
-from tenant_llm.transport.guard import GuardedBackend, check_scheme, until
+from tenant_llm.transport import auth, guard, request
+from tenant_llm.transport.answer import Answer
+from tenant_llm.transport.client import SIGN, build_client, trusted_origin
+from tenant_llm.transport.errors import status_error, translated
+from tenant_llm.transport.network import Budget
 from tenant_llm.transport.retry import Retry
 
-_FRAMINGS: Mapping[Framing, Callable[[Iterable[bytes]], Iterator[ServerEvent]]] = {"sse": sse, "ndjson": ndjson}
-_LARGEST_ANSWER = 64 * 1024 * 1024
-_LARGEST_ERROR = 64 * 1024
-_KEEPALIVE_SECONDS = 60.0
-_CONNECTIONS = 32
+_FRAMES: Mapping[Framing, Callable[[Iterable[bytes]], Iterator[ServerEvent]]] = {
+    "sse": sse.sse,
+    "ndjson": sse.ndjson,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    wire: WireRequest
+    target: Target
+    deadline: Deadline
+    parse_error: ParseError | None
 
 
 class HttpTransport:
-    """Sends wire requests; the client is built when first needed, once, and used by every thread."""
+    """One client for a process, built at the first call, safe to share among threads.
 
-    def __init__(self, settings: Settings, retry: Retry | None = None) -> None:
+    The deadline is the whole call's, retries and waits included; ``provider_timeout`` is the longest silence within it.
+    ``retry`` and ``backend`` are seams for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        retry: Retry | None = None,
+        *,
+        backend: httpcore.NetworkBackend | None = None,
+    ) -> None:
         self._settings = settings
         self._retry = retry or Retry(settings.provider_attempts)
-        self._lock = Lock()
+        self._backend = backend
+        self._trusted = trusted_origin(settings)
         self._client: httpx.Client | None = None
-
-    def close(self) -> None:
-        """Close every connection; the next call opens new ones. For a snapshot of the process, and for tests."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._lock = Lock()
 
     def send(
         self, wire: WireRequest, target: Target, deadline: Deadline, parse_error: ParseError | None = None
     ) -> WireResponse:
-        """The whole answer, of status 2xx; retried as ``Retry`` says, ended by the deadline.
+        """The whole answer, of a status 2xx.
 
         Raises:
-            ProviderError: For any other status, by ``dialects.errors``, or when the provider cannot be reached.
-            DeadlineExceeded: When it is too slow.
-            InvalidRequest: When the target's URL may not be dialled.
+            ProviderError: When the provider refuses, fails, cannot be reached or breaks off.
+            DeadlineExceeded: When it takes too long.
+            CredentialMissing: When the credential lacks the field that the wire's ``auth`` names.
+            InvalidRequest: When the URL may not be dialled, or the request is not valid HTTP.
         """
-
-        def once() -> WireResponse:
-            with self._answer(wire, target, deadline, parse_error) as response:
-                content = _whole(_chunks(response, deadline), _LARGEST_ANSWER)
-                return WireResponse(response.status_code, content, dict(response.headers))
-
-        return self._retry.run(once, deadline)
+        opened = self._open(_Call(wire, target, deadline, parse_error), lambda answer: answer)
+        with opened as answer:
+            return answer.whole()
 
     @contextmanager
     def stream(
         self, wire: WireRequest, target: Target, deadline: Deadline, parse_error: ParseError | None = None
     ) -> Iterator[Iterator[ServerEvent]]:
-        """The events of a streamed answer as they arrive. Leaving the block early hangs up on the provider.
+        """The events of an answer as they arrive; the first is there on entry, leaving hangs up.
 
-        Raises: as ``send``; a stream is retried only until its head has arrived.
+        Raises:
+            ValueError: When the wire has no framing.
+            TenantLLMError: As ``send`` does, on entry or between events; nothing is repeated once entered.
         """
-        framing = _FRAMINGS[wire.framing or "sse"]
-        with self.stream_bytes(wire, target, deadline, parse_error) as (_, chunks):
-            yield framing(chunks)
+        if wire.framing is None:
+            raise ValueError("a request without framing has no events")
+        frame = _FRAMES[wire.framing]
+
+        def events(answer: Answer) -> Iterator[ServerEvent]:
+            arriving = frame(answer.chunks())
+            first = list(_one(arriving))
+            for event in first:
+                _refuse_passing_fault(event, answer.headers)
+            return chain(first, arriving)
+
+        with self._open(_Call(wire, target, deadline, parse_error), events) as arriving:
+            yield arriving
 
     @contextmanager
     def stream_bytes(
         self, wire: WireRequest, target: Target, deadline: Deadline, parse_error: ParseError | None = None
     ) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
-        """The headers and the bytes of a streamed answer as they arrive."""
+        """The headers (names in lower case) and the body as it arrives; else as ``stream``."""
 
-        def open_answer() -> httpx.Response:
-            return self._open(wire, target, deadline, parse_error)
+        def body(answer: Answer) -> tuple[Mapping[str, str], Iterator[bytes]]:
+            arriving = answer.chunks()
+            return answer.headers, chain(list(_one(arriving)), arriving)
 
-        response = self._retry.run(open_answer, deadline)
-        try:
-            yield dict(response.headers), _chunks(response, deadline)
-        finally:
-            response.close()
+        with self._open(_Call(wire, target, deadline, parse_error), body) as opened:
+            yield opened
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     @contextmanager
-    def _answer(
-        self, wire: WireRequest, target: Target, deadline: Deadline, parse_error: ParseError | None
-    ) -> Iterator[httpx.Response]:
-        response = self._open(wire, target, deadline, parse_error)
-        try:
-            yield response
-        finally:
-            response.close()
+    def _open[T](self, call: _Call, begin: Callable[[Answer], T]) -> Iterator[T]:
+        """What ``begin`` makes of an answer; up to there attempts are repeated. Leaving closes the answer."""
 
-    def _open(
-        self, wire: WireRequest, target: Target, deadline: Deadline, parse_error: ParseError | None
-    ) -> httpx.Response:
-        """The answer's head, of status 2xx; any other answer is read and raised."""
-        request = self._request(wire, target, deadline)
-        with translated(request.url.host), until(deadline):
-            response = self._built().send(request, stream=True)
-        if response.is_success:
-            return response
-        try:
-            raise _refusal(response, deadline, parse_error)
-        finally:
-            response.close()
+        def attempt() -> tuple[ExitStack, T]:
+            with ExitStack() as stack:
+                begun = begin(stack.enter_context(self._head(call)))
+                return stack.pop_all(), begun
 
-    def _request(self, wire: WireRequest, target: Target, deadline: Deadline) -> httpx.Request:
-        check_scheme(wire.url, allow_private=self._settings.allow_private_providers)
-        headers, query = authorized(wire, target)
-        timeout = httpx.Timeout(
-            deadline.timeout(self._settings.provider_timeout), connect=self._settings.connect_timeout
+        stack, begun = self._retry.run(attempt, call.deadline)
+        with stack:
+            yield begun
+
+    def _head(self, call: _Call) -> Answer:
+        """One attempt, up to the head of a good answer."""
+        outgoing = self._request(call)
+        answer = self._exchange(outgoing, call.deadline)
+        if httpx.codes.is_success(answer.status):
+            return answer
+        with answer:
+            raise status_error(answer.refusal(), call.target.credential, call.parse_error)
+
+    def _request(self, call: _Call) -> httpx.Request:
+        sign = partial(auth.sign, auth=call.wire.auth, target=call.target, fetch=partial(self._fetch, call))
+        outgoing = request.build(self._http(), call.wire, {SIGN: sign, "timeout": self._timeout(call.deadline)})
+        guard.check_request(
+            outgoing.url,
+            trusted=self._trusted,
+            own_url=call.target.config.own_url,
+            allow_private=self._settings.allow_private_providers,
         )
-        form = wire.form
-        with translated(wire.url[:200]):
-            return self._built().build_request(
-                wire.method,
-                wire.url,
-                headers=headers,
-                params=query or None,
-                json=wire.json,
-                content=wire.content,
-                data=dict(form.fields) if form else None,
-                files={name: (file.name, file.content, file.content_type) for name, file in form.files.items()}
-                if form
-                else None,
-                timeout=timeout,
-            )
+        return outgoing
 
-    def _built(self) -> httpx.Client:
+    def _fetch(self, call: _Call, outgoing: httpx.Request) -> WireResponse:
+        """Another exchange within a call, once, whatever its status."""
+        outgoing.extensions["timeout"] = self._timeout(call.deadline)
+        with self._exchange(outgoing, call.deadline) as answer:
+            return answer.whole()
+
+    def _exchange(self, outgoing: httpx.Request, deadline: Deadline) -> Answer:
+        with translated(outgoing.url.host, deadline):
+            response = self._http().send(outgoing, stream=True)
+        return Answer(response, deadline, self._settings.max_answer_bytes)
+
+    def _timeout(self, deadline: Deadline) -> dict[str, float]:
+        budget = Budget(self._settings.provider_timeout, deadline)
+        connect = deadline.timeout(self._settings.connect_timeout)
+        return {"connect": connect, "read": budget, "write": budget, "pool": budget.left()}
+
+    def _http(self) -> httpx.Client:
         with self._lock:
             if self._client is None:
-                self._client = _client(allow_private=self._settings.allow_private_providers)
+                self._client = build_client(self._settings, self._backend)
             return self._client
 
 
-def _client(*, allow_private: bool) -> httpx.Client:
-    ssl_context = httpx.create_ssl_context()
-    transport = httpx.HTTPTransport(verify=ssl_context, trust_env=False)
-    # httpx has no argument for the network backend, which is where addresses are judged; a test notices if the
-    # pool is no longer there.
-    transport._pool = httpcore.ConnectionPool(
-        ssl_context=ssl_context,
-        max_connections=_CONNECTIONS,
-        keepalive_expiry=_KEEPALIVE_SECONDS,
-        network_backend=GuardedBackend(allow_private=allow_private),
-    )
-    return httpx.Client(transport=transport, trust_env=False, follow_redirects=False)
+def _one[T](items: Iterator[T]) -> Iterator[T]:
+    """The first item, if any."""
+    for item in items:
+        yield item
+        return
 
 
-def _refusal(response: httpx.Response, deadline: Deadline, parse_error: ParseError | None) -> ProviderError:
-    if response.is_redirect:
-        host = response.url.copy_with(query=None).join(response.headers["location"]).host
-        return ProviderError(f"the provider redirects to {host!r}, which is not followed")
-    content = _whole(_chunks(response, deadline), _LARGEST_ERROR, cut=True)
-    return answer_error(WireResponse(response.status_code, content, dict(response.headers)), parse_error)
+def _refuse_passing_fault(event: ServerEvent, headers: Mapping[str, str]) -> None:
+    """Raise a fault that may pass, which some providers send as the first event of a stream with status 200.
 
-
-def _chunks(response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
-    """The body as it arrives; the deadline counts between chunks too, so that a dripping answer ends as well."""
-    chunks = response.iter_bytes()
-    while True:
-        deadline.timeout(0)
-        with translated(response.url.host), until(deadline):
-            chunk = next(chunks, None)
-        if chunk is None:
-            return
-        yield chunk
-
-
-def _whole(chunks: Iterator[bytes], largest: int, *, cut: bool = False) -> bytes:
-    content = bytearray()
-    for chunk in chunks:
-        content += chunk
-        if len(content) > largest:
-            if not cut:
-                raise MalformedAnswer(f"the provider's answer is larger than {largest} bytes")
-            break
-    return bytes(content[:largest])
+    Others are left to the dialect, which knows its events.
+    """
+    try:
+        refuse_error_object(loads(event.data), headers)
+    except JSONDecodeError:
+        return
+    except ProviderError as error:
+        if error.retryable:
+            raise

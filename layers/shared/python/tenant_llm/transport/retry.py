@@ -6,39 +6,50 @@ from random import random
 from time import sleep
 
 from tenant_llm.domain.deadline import Deadline
-from tenant_llm.domain.errors import ProviderError
+from tenant_llm.domain.errors import TenantLLMError
 
 _FIRST_WAIT = 0.5
-_LONGEST_WAIT = 8.0
+_LONGEST_BACKOFF = 8.0
+_LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """At most ``attempts`` calls; ``sleep`` and ``jitter`` are seams for tests.
+    """At most ``attempts`` calls; ``sleep`` (of seconds) and ``jitter`` (in [0, 1)) are seams for tests.
 
-    Only errors marked ``retryable`` are tried again: 408, 409, 429, 5xx and broken connections. A request that timed
-    out is not, since the provider may be working on it still and would bill it twice; a broken connection is, as the
-    vendors' own clients do.
+    Only errors marked ``retryable`` are tried again: no connection, one that closed before an answer began, 408, 409,
+    429 and 5xx but 501. A provider that took the request and is silent is not asked again, nor one whose answer has
+    begun: it may have done the work, and would bill it twice.
     """
 
     attempts: int
     sleep: Callable[[float], None] = sleep
     jitter: Callable[[], float] = random
 
-    def run[T](self, call: Callable[[], T], deadline: Deadline) -> T:
-        """The call's result.
+    def run[T](self, attempt: Callable[[], T], deadline: Deadline) -> T:
+        """The result of the first attempt that succeeds.
 
-        The wait before the next attempt is the provider's ``retry_after``, else exponential with full jitter. Where
-        the deadline leaves no time for it, the error is raised at once.
+        Raises:
+            TenantLLMError: What the last attempt raised: an error that repeating does not help, the last one allowed,
+                or one after which waiting would take longer than a minute or than the deadline leaves. Its
+                ``retry_after`` tells the caller then.
         """
-        for attempt in range(self.attempts - 1):
+        for failed in range(self.attempts - 1):
             try:
-                return call()
-            except ProviderError as error:
-                wait = error.retry_after
-                if wait is None:
-                    wait = self.jitter() * min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
-                if not error.retryable or wait >= deadline.remaining():
+                return attempt()
+            except TenantLLMError as error:
+                wait = self._wait(failed, error)
+                if not error.retryable or wait > _LONGEST_WAIT or wait >= deadline.remaining():
                     raise
-                self.sleep(wait)
-        return call()
+            self.sleep(wait)
+        return attempt()
+
+    def _wait(self, failed: int, error: TenantLLMError) -> float:
+        """What the provider asks for, else exponential with full jitter.
+
+        https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+        """
+        if error.retry_after is not None:
+            return error.retry_after
+        longest: float = min(_LONGEST_BACKOFF, _FIRST_WAIT * 2.0**failed)
+        return self.jitter() * longest

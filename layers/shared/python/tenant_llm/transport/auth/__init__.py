@@ -1,24 +1,40 @@
-"""Carrying out the way a key travels; a scheme with a signature or a token of its own has a module of its own here."""
+"""How a key gets into a request: one function a scheme, found by the class of the ``Auth`` value.
+
+A new scheme is a value in ``domain/wire.py``, a module here and a line in the table. Its function takes the request,
+which it changes in place, the ``Auth`` value, the credential, and ``fetch``, which sends another request over the same
+client and within the same deadline (for a token, say).
+"""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, cast
+
+import httpx
 
 from tenant_llm.domain.target import Target
-from tenant_llm.domain.wire import Bearer, HeaderKey, NoAuth, QueryKey, WireRequest
+from tenant_llm.domain.wire import Auth, Bearer, HeaderKey, NoAuth, QueryKey, WireResponse
+
+type Fetch = Callable[[httpx.Request], WireResponse]
+type Scheme = Callable[[httpx.Request, Any, Any, Fetch], None]
+
+_SCHEMES: Mapping[type[Auth], tuple[str, str]] = {
+    Bearer: ("static", "bearer"),
+    HeaderKey: ("static", "header_key"),
+    QueryKey: ("static", "query_key"),
+    NoAuth: ("static", "nothing"),
+}
+"""The class of an ``Auth`` value → module of this package, function."""
 
 
-def authorized(wire: WireRequest, target: Target) -> tuple[dict[str, str], dict[str, str]]:
-    """The request's headers and query parameters, with the credential in them.
+def sign(request: httpx.Request, auth: Auth, target: Target, fetch: Fetch) -> None:
+    """Put the target's key into a request. A keyless target without a stored key gets none.
 
     Raises:
-        CredentialMissing: When the stored credential has not the field the scheme needs.
+        CredentialMissing: When the credential lacks the field that the scheme needs.
+        CredentialRejected: When the stored value is none that can be sent.
     """
-    headers, query = dict(wire.headers), dict(wire.query)
-    auth = wire.auth
-    if isinstance(auth, NoAuth) or not (target.config.needs_key or target.credential.fields):
-        return headers, query
-    match auth:
-        case Bearer(field, scheme):
-            headers["authorization"] = f"{scheme} {target.credential.get(field)}"
-        case HeaderKey(name, field):
-            headers[name] = target.credential.get(field)
-        case QueryKey(name, field):
-            query[name] = target.credential.get(field)
-    return headers, query
+    if not target.config.needs_key and not target.credential.fields:
+        return
+    module, function = _SCHEMES[type(auth)]
+    scheme = cast("Scheme", getattr(import_module(f"{__name__}.{module}"), function))
+    scheme(request, auth, target.credential, fetch)

@@ -1,0 +1,69 @@
+"""An answer whose head has arrived and whose body is still on the wire."""
+
+from collections.abc import Iterator
+from typing import Self
+
+import httpx
+
+from tenant_llm.domain.deadline import Deadline
+from tenant_llm.domain.errors import DeadlineExceeded, MalformedAnswer, TenantLLMError
+from tenant_llm.domain.wire import WireResponse
+from tenant_llm.transport.errors import translated
+
+_LONGEST_ERROR = 256 * 1024
+
+
+class Answer:
+    """Reads the body once, in time and up to ``limit`` decoded bytes; a context manager that hangs up."""
+
+    def __init__(self, response: httpx.Response, deadline: Deadline, limit: int) -> None:
+        self.status = response.status_code
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self._response = response
+        self._deadline = deadline
+        self._limit = limit
+        self._host = response.request.url.host
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back when the body was read to its end, else close it."""
+        self._response.close()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it arrives, decompressed.
+
+        Raises:
+            DeadlineExceeded: When it takes too long, however busy the wire is.
+            MalformedAnswer: When it is larger than the limit, or not compressed as it says.
+            ProviderUnavailable: When the connection breaks off before the end.
+        """
+        size = 0
+        with translated(self._host, self._deadline):
+            for chunk in self._response.iter_bytes():
+                size += len(chunk)
+                if size > self._limit:
+                    raise MalformedAnswer(f"the provider's answer is larger than {self._limit} bytes")
+                if self._deadline.remaining() <= 0:
+                    raise DeadlineExceeded(f"the provider at {self._host!r} did not finish in time")
+                yield chunk
+
+    def whole(self) -> WireResponse:
+        """The answer with all of its body; raises as ``chunks``."""
+        return WireResponse(self.status, b"".join(self.chunks()), self.headers)
+
+    def refusal(self) -> WireResponse:
+        """The answer with as much of its body as arrives: the status alone tells enough."""
+        content = bytearray()
+        try:
+            for chunk in self.chunks():
+                content += chunk
+                if len(content) > _LONGEST_ERROR:
+                    break
+        except TenantLLMError:
+            return WireResponse(self.status, bytes(content), self.headers)
+        return WireResponse(self.status, bytes(content), self.headers)
