@@ -75,6 +75,9 @@ def test_a_status_without_words_has_a_class(status: int, kind: type[ProviderErro
         (500, {"error": {"message": "Context size has been exceeded.", "type": "server_error"}}, ContextTooLong),
         (400, {"error": {"code": "1301", "message": "x"}}, ContentFiltered),
         (400, {"error": {"code": "data_inspection_failed", "message": "Input may be unsafe"}}, ContentFiltered),
+        (400, {"error": {"code": "1261", "message": "x"}}, ContextTooLong),
+        (429, {"error": {"code": "1113", "message": "x"}}, QuotaExhausted),
+        (400, {"__type": "ValidationException", "message": "x", "error_type": "TOO_MANY_TOKENS"}, ContextTooLong),
         (403, {"error": {"code": 403, "message": "Your input was flagged by moderation"}}, ContentFiltered),
         (400, {"error": {"details": [{"reason": "API_KEY_INVALID"}], "message": "API key"}}, CredentialRejected),
     ],
@@ -94,17 +97,40 @@ def test_words_say_more_than_a_status(status: int, body: Json, kind: type[Provid
         ({"error": {"status": "NOT_FOUND", "message": "No model"}}, ProviderRejected),
         ({"error": "something"}, ProviderError),
         ({"code": "InvalidParameter", "message": "temperature"}, ProviderRejected),
-        ({"base_resp": {"status_code": 1002, "status_msg": "rate limit"}}, RateLimited),
-        ({"base_resp": {"status_code": 1004, "status_msg": "login fail"}}, CredentialRejected),
-        ({"base_resp": {"status_code": 1027, "status_msg": "output"}}, ContentFiltered),
-        ({"base_resp": {"status_code": 1033, "status_msg": "system error"}}, ProviderUnavailable),
-        ({"base_resp": {"status_code": 2013, "status_msg": "params"}}, ProviderRejected),
+        ({"__type": "ThrottlingException", "message": "Slow down", "code": "x"}, RateLimited),
         ({"base_resp": {"status_code": 9999, "status_msg": "news"}}, ProviderError),
     ],
 )
 def test_an_error_object_in_a_good_answer_is_judged_by_its_words(body: Json, kind: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
         refuse_error_object(body, {})
+
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (1000, ProviderUnavailable),
+        (1001, ProviderUnavailable),
+        (1002, RateLimited),
+        (1004, CredentialRejected),
+        (1008, QuotaExhausted),
+        (1013, ProviderUnavailable),
+        (1024, ProviderUnavailable),
+        (1026, ContentFiltered),
+        (1027, ContentFiltered),
+        (1033, ProviderUnavailable),
+        (1039, RateLimited),
+        (1042, ProviderRejected),
+        (2013, ProviderRejected),
+        (2049, CredentialRejected),
+        (2056, QuotaExhausted),
+    ],
+)
+def test_a_status_inside_the_body_has_a_class(code: int, kind: type[ProviderError]) -> None:
+    with pytest.raises(ProviderError) as caught:
+        refuse_error_object({"base_resp": {"status_code": code, "status_msg": "x"}}, {})
 
     assert type(caught.value) is kind
 
@@ -145,6 +171,8 @@ def test_an_answer_that_is_no_error_is_let_through(body: Json) -> None:
         ({"err_code": "X", "err_msg": "fourteen"}, "fourteen"),
         ("<html><style>p {}</style><p>fifteen&nbsp;</p></html>", "fifteen&nbsp;"),
         ("sixteen", "sixteen"),
+        ({"title": "seventeen", "status": 404}, "seventeen"),
+        ({"error": "invalid_grant", "error_description": "eighteen"}, "eighteen"),
         (None, "the provider answered with status 400"),
         ([], "the provider answered with status 400"),
         ({"error": {"message": "", "code": None}}, "the provider answered with status 400"),

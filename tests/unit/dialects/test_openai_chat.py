@@ -57,6 +57,14 @@ def test_a_choice_that_failed_is_an_error() -> None:
         ("end_turn", "stop"),
         ("STOP", "stop"),
         ("MAX_TOKENS", "length"),
+        ("max_length", "length"),
+        ("max_output_tokens", "length"),
+        ("model_length", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("tool_call", "tool_calls"),
+        ("content_filtered", "content_filter"),
+        ("safety", "content_filter"),
+        ("refusal", "content_filter"),
         ("tool_use", "tool_calls"),
         ("sensitive", "content_filter"),
         ("", "stop"),
@@ -157,3 +165,27 @@ def test_a_refusal_streams_into_the_extra() -> None:
     stream = [piece({"refusal": "I can"}), piece({"refusal": "not."}), piece({}, "stop")]
 
     assert fold(chat.parse_stream(events(*stream), TARGET)).choices[0].extra == {"refusal": "I cannot."}
+
+
+def test_reasoning_may_come_in_details_only() -> None:
+    details = [{"type": "reasoning.text", "text": "A capital."}, {"type": "reasoning.encrypted", "data": "x"}]
+    message = {"content": "Paris.", "reasoning_details": details}
+
+    result = chat.parse(answer({"choices": [{"message": message}]}), REQUEST, TARGET)
+
+    assert (result.text, result.reasoning) == ("Paris.", "A capital.")
+    assert result.choices[0].extra == {"reasoning_details": details}
+
+
+def test_a_whole_message_beside_a_delta_is_not_read_twice() -> None:
+    chunks = [piece({"content": "Par"}), piece({"content": "is."}), piece({}, "stop")]
+    for chunk, so_far in zip(chunks, ("Par", "Paris.", "Paris."), strict=True):
+        chunk["choices"][0]["message"] = {"role": "assistant", "content": so_far}
+
+    assert fold(chat.parse_stream(events(*chunks), TARGET)).text == "Paris."
+
+
+def test_a_choice_without_an_index_is_the_first() -> None:
+    result = list(chat.parse_stream(events({"choices": [{"delta": {"content": "a"}}]}, "[DONE]"), TARGET))
+
+    assert [delta.index for delta in result] == [0]

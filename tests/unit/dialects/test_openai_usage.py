@@ -23,6 +23,8 @@ def test_nothing_counted_is_no_usage(usage: Json) -> None:
         ({"prompt_tokens": 5, "total_tokens": 12}, (5, 7)),
         ({"completion_tokens": 7, "total_tokens": 12}, (5, 7)),
         ({"total_tokens": 12}, (12, 0)),
+        ({"completion_tokens": 7}, (0, 7)),
+        ({"completion_tokens": 7, "total_tokens": 5}, (0, 7)),
         ({"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}, (5, 7)),
         ({"prompt_tokens": 5.0, "completion_tokens": 7.0, "total_tokens": 12.0}, (5, 7)),
         ({"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 10}, (5, 7)),
@@ -70,4 +72,5 @@ def test_a_cache_that_was_not_hit_stays_zero() -> None:
 def test_an_embedding_counts_its_total_as_input() -> None:
     assert input_usage({"prompt_tokens": 8, "total_tokens": 8}) == Usage(8)
     assert input_usage({"prompt_tokens": 8}) == Usage(8)
+    assert input_usage({"input_tokens": 8}) == Usage(8)
     assert input_usage({"total_tokens": 0}) == Usage(0)

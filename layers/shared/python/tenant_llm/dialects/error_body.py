@@ -8,7 +8,7 @@ from tenant_llm.domain.wire import Json, JsonObject
 
 _NESTED = ("error", "errors", "Error", "detail", "base_resp")
 _MESSAGES = ("message", "Message", "msg", "error_msg", "errorMessage", "error_message", "err_msg", "status_msg")
-_TEXTS = ("error", "detail", "errors", "title", "error_description")
+_TEXTS = ("error_description", "error", "detail", "errors", "title")
 _CODES = ("code", "type", "status", "error_code", "err_code", "error_type", "reason", "__type", "name")
 _LOWEST_ERROR, _HIGHEST_STATUS = 400, 599
 

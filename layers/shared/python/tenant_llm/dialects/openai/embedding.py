@@ -1,7 +1,6 @@
 """Embeddings: https://platform.openai.com/docs/api-reference/embeddings/create."""
 
-from array import array
-from sys import byteorder
+import struct
 
 from tenant_llm.dialects.body import post_json, wire_model
 from tenant_llm.dialects.content import decode_base64
@@ -53,11 +52,9 @@ def _vector(embedding: Json) -> list[float]:
     if isinstance(embedding, list):
         return embedding
     try:
-        packed = array("f", decode_base64(embedding, "embedding"))
-    except (InvalidRequest, ValueError) as error:
+        packed = decode_base64(embedding, "embedding")
+        return list(struct.unpack(f"<{len(packed) // 4}f", packed))
+    except (InvalidRequest, struct.error) as error:
         raise MalformedAnswer(
             f"the provider's vector is neither numbers nor base64: {str(embedding)[:40]!r}"
         ) from error
-    if byteorder == "big":
-        packed.byteswap()
-    return packed.tolist()
