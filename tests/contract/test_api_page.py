@@ -1,0 +1,51 @@
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tenant_llm.domain import errors
+
+_ROOT = Path(__file__).parents[2]
+_PAGE = (_ROOT / "docs" / "api.md").read_text()
+_CLASS = re.compile(r"^\| `(\w+)` \| (\d{3})(\\\*)? \| (?:`(\w+)`|–) \| `(\w+)` \|", re.MULTILINE)
+_ROUTE = re.compile(r"^\| `((?:GET|POST|PUT|DELETE) /\S*?)(?:\?[^`]*)?` \|", re.MULTILINE)
+
+
+def _classes(base: type[errors.TenantLLMError]) -> Iterator[type[errors.TenantLLMError]]:
+    yield base
+    for derived in base.__subclasses__():
+        yield from _classes(derived)
+
+
+def test_the_page_tells_of_every_error_what_its_class_does() -> None:
+    told = {name: (int(status), bool(star), code, kind) for name, status, star, code, kind in _CLASS.findall(_PAGE)}
+
+    there = {
+        one.__name__: (one.status, one.retryable, "" if one is errors.LookupFailed else one.code, one.type)
+        for one in _classes(errors.TenantLLMError)
+        if one.__module__ == errors.__name__
+    }
+    assert told == there
+
+
+def test_the_page_names_the_routes_of_the_template_and_no_other() -> None:
+    template = (_ROOT / "template.yaml").read_text()
+    there = {
+        f"{method} {path.replace('+}', '}')}"
+        for method, path in re.findall(r'RestApiId: !Ref Api, Method: (\w+), Path: "([^"]+)"', template)
+    }
+
+    assert set(_ROUTE.findall(_PAGE)) == there
+
+
+@pytest.mark.parametrize("function", ["admin", "get_model_config", "increase_usage"])
+def test_every_operation_of_a_function_is_on_the_page(function: str) -> None:
+    handler = import_module(f"functions.{function}.handler").handler
+
+    answer = handler({"operation": "?"}, None)
+
+    named = answer["error"]["message"].rpartition("not one of ")[2].split(", ")
+    assert len(named) > 1
+    assert [name for name in named if f"`{name}`" not in _PAGE] == []
