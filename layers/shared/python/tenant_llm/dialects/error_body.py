@@ -11,6 +11,7 @@ _MESSAGES = ("message", "Message", "msg", "error_msg", "errorMessage", "error_me
 _TEXTS = ("error_description", "error", "detail", "errors", "title")
 _CODES = ("code", "type", "status", "error_code", "err_code", "error_type", "reason", "__type", "name")
 _LOWEST_ERROR, _HIGHEST_STATUS = 400, 599
+_READ = 4000  # characters of a message that are looked at
 
 # base_resp.status_code, https://platform.minimax.io/docs/api-reference/errorcode
 _BASE_RESP = {
@@ -71,7 +72,7 @@ def _message(found: list[JsonObject]) -> str:
                 value = layer.get(name)
                 value = value[0] if isinstance(value, list) and value else value
                 if isinstance(value, str) and value:
-                    return value + _upstream(layer)
+                    return (value + _upstream(layer))[:_READ]
     return ""
 
 
@@ -83,7 +84,7 @@ def _upstream(layer: JsonObject) -> str:
 
 
 def _text(body: Json) -> str:
-    return " ".join(_TAGS.sub(" ", str(body or "")).split())
+    return " ".join(_TAGS.sub(" ", str(body or "")[:_READ]).split())
 
 
 def _is_status(code: str) -> bool:

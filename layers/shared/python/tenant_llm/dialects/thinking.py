@@ -1,10 +1,6 @@
 """Reasoning that a model writes into its text, as ``<think>…</think>`` at the very start."""
 
-from re import compile as pattern
-
 _OPEN, _CLOSE = "<think>", "</think>"
-_TAIL = pattern(r"\s*(?:</?|</t|</th|</thi|</thin|</think)?\Z")
-"""What may turn out to be the closing tag, or the white space before it."""
 
 
 class ThinkSplitter:
@@ -59,8 +55,7 @@ class ThinkSplitter:
             self._held = text
             self._read = self._after
             return self._read()[0], thought.rstrip()
-        tail = _TAIL.search(thought)
-        sure = tail.start() if tail else len(thought)
+        sure = _sure(thought)
         self._held = thought[sure:]
         return "", thought[:sure]
 
@@ -83,3 +78,9 @@ def split(text: str) -> tuple[str, str]:
     begun, thought = splitter.feed(text)
     rest, more = splitter.finish()
     return begun + rest, thought + more
+
+
+def _sure(thought: str) -> int:
+    """How much of a thought is one for sure: all but what may be the closing tag, and the white space before it."""
+    begun = next(length for length in range(len(_CLOSE) - 1, -1, -1) if thought.endswith(_CLOSE[:length]))
+    return len(thought[: len(thought) - begun].rstrip())
