@@ -1,0 +1,79 @@
+# Every command that people and CI use. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+PORT ?= 8080
+ARCH ?= arm64
+UV_VERSION := 0.13.9
+SAM_VERSION := 1.170.0
+MINISTACK_VERSION := 1.5.33
+
+BIN := .venv/bin
+UV := $(BIN)/uv
+export PYTHONDONTWRITEBYTECODE := 1
+export MOTO_DISABLE_GLOBAL_CORS := true
+
+.PHONY: help setup run test check fmt lint types arch template lock build ministack deploy clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## create the environment, .venv
+
+.venv/ready: pyproject.toml uv.lock .python-version
+	@echo "Creating the environment in .venv (the first time this takes a minute) …"
+	@$(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(f"Python 3.13 is needed, this is {sys.version}")'
+	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
+	@$(UV) sync --frozen --no-progress
+	@touch $@
+
+run: setup ## the API on localhost, with an embedded AWS, a demo tenant and an offline provider
+	@$(BIN)/python -m local --port $(PORT)
+
+test: setup ## all tests
+	@$(BIN)/pytest
+
+check: setup lint types arch template test ## everything that has to hold before a commit
+
+fmt: setup ## format and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: setup ## formatting and lints
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: setup ## mypy, strict
+	@$(BIN)/mypy
+
+arch: setup ## who may import whom
+	@$(BIN)/lint-imports
+
+template: setup ## cfn-lint on template.yaml
+	@$(BIN)/cfn-lint template.yaml
+
+lock: setup ## renew uv.lock and what is made from it
+	@$(UV) lock --upgrade
+	@$(UV) export --quiet --frozen --no-dev --no-emit-project --no-annotate --no-header -o layers/dependencies/requirements.txt
+	@$(BIN)/python tools/provider_table.py
+
+build: setup .sam/ready ## sam build: functions and both layers, into .aws-sam (ARCH=arm64 or x86_64)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.sam/bin:$$PATH" ARCH=$(ARCH) .sam/bin/sam build --parameter-overrides Architecture=$(ARCH)
+
+.sam/ready:
+	@echo "Installing the SAM CLI in .sam …"
+	@$(PYTHON) -m venv .sam && .sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
+	@touch $@
+
+ministack: .ministack/ready ## the atomic emulator that some integration tests ask for, in .ministack
+.ministack/ready:
+	@echo "Installing ministack in .ministack …"
+	@$(PYTHON) -m venv .ministack && .ministack/bin/pip install --quiet --disable-pip-version-check ministack==$(MINISTACK_VERSION)
+	@touch $@
+
+deploy: build ## sam deploy; the first time with: make deploy GUIDED=--guided
+	@.sam/bin/sam deploy $(GUIDED) --parameter-overrides Architecture=$(ARCH)
+
+clean: ## remove what the commands above have made
+	@rm -rf .venv .sam .ministack .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
