@@ -85,8 +85,9 @@ class World:
                 client.meta.events.unregister(f"{when}.*.*", count)
 
 
-@pytest.fixture
-def world(aws: Aws) -> World:
+@pytest.fixture(params=["aws", "ministack"])
+def world(request: pytest.FixtureRequest) -> World:
+    aws: Aws = request.getfixturevalue(request.param)
     tenants = TenantRepository(aws.settings)
     tenants.create(Tenant("acme"))
     store = SecretStore(aws.settings, tenants, sleep=lambda _: None)
