@@ -1,13 +1,22 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
+import boto3
 import pytest
 
 from tenant_llm import bootstrap
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.deadline import Deadline
-from tenant_llm.domain.errors import Conflict, InvalidRequest, NotFound, TenantNotFound, UnsupportedModelType
+from tenant_llm.domain.errors import (
+    Conflict,
+    CredentialMissing,
+    InvalidRequest,
+    NotFound,
+    ServiceUnavailable,
+    TenantNotFound,
+    UnsupportedModelType,
+)
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import TenantModel
 from tenant_llm.domain.usage import Usage
@@ -125,6 +134,34 @@ def test_a_type_that_the_factory_lacks_is_refused_and_nothing_is_written(service
 
     assert service.tenant("tenant123") == before
     assert [row.address for row in service.models("tenant123")] == [_DEFAULT]
+
+
+def test_a_key_that_cannot_be_stored_leaves_no_model(service: TenantModelsService, aws: Aws) -> None:
+    secrets = boto3.client("secretsmanager")
+    secrets.put_secret_value(SecretId=f"{aws.settings.secret_prefix}tenant123", SecretString="[]")
+
+    with pytest.raises(CredentialMissing):
+        service.register(_LISTED, _KEY)
+
+    assert [row.address for row in service.models("tenant123")] == [_DEFAULT]
+
+
+def test_a_model_that_cannot_be_stored_can_be_registered_again(
+    service: TenantModelsService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(bootstrap.tenant_llm_repository(), "put", _refuse)
+        with pytest.raises(ServiceUnavailable):
+            service.register(_LISTED, _KEY)
+
+    stored = service.register(_LISTED, _KEY)
+
+    assert stored in service.models("tenant123")
+    assert service.tenant("tenant123").credentials[stored.address] == "****3210"
+
+
+def _refuse(model: TenantModel) -> NoReturn:
+    raise ServiceUnavailable("storage refuses: as the test wants it")
 
 
 def test_nobodys_model_is_refused(service: TenantModelsService) -> None:

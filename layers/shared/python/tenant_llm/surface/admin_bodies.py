@@ -50,7 +50,7 @@ class ModelBody(_BodyWithKey):
     llm_name: str
     llm_factory: str
     model_type: ModelType
-    api_base: str | None = None
+    api_base: str | None = Field(default=None, max_length=2048)
     max_tokens: StrictInt | None = Field(default=None, ge=1, le=2**31)
     is_tools: StrictBool | None = None
     api_key: Json = None
