@@ -131,7 +131,11 @@ class SecretVersions:
     def destroy(self, tenant_id: str) -> None:
         """Delete the secret at once, beyond recovery; that there is none is as good."""
         with storage():
-            self._client.delete_secret(SecretId=self._name(tenant_id), ForceDeleteWithoutRecovery=True)
+            try:
+                self._client.delete_secret(SecretId=self._name(tenant_id), ForceDeleteWithoutRecovery=True)
+            except ClientError as error:
+                if _code(error) != _ABSENT:
+                    raise
 
     def _restore(self, tenant_id: str) -> None:
         try:
