@@ -39,6 +39,7 @@ def test_every_kind_of_part_is_typed() -> None:
         {"type": "image_url", "image_url": "data:image/png;base64,iVA="},
         {"type": "input_audio", "input_audio": {"data": "SUQz", "format": "mp3"}},
         {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERg==", "filename": "a.pdf"}},
+        {"type": "file", "file": {"file_data": "JVBERg=="}},
         {"type": "file", "file": {"file_id": "file-1"}},
     ]
 
@@ -50,6 +51,7 @@ def test_every_kind_of_part_is_typed() -> None:
         ImagePart(data=b"\x89P", media_type="image/png"),
         AudioPart(b"ID3", "mp3"),
         FilePart(b"%PDF", "application/pdf", "a.pdf"),
+        FilePart(b"%PDF", "application/pdf"),
         FilePart(file_id="file-1"),
     ]
     assert found[0].raw["cache_control"] == {"type": "ephemeral"}

@@ -16,14 +16,14 @@ STREAM = (
     "id: 7\nretry: 10\ndata\n\n"
     "event: nothing\n\n"
     "data: 日本語 🌍\n\n"
-    "data: unfinished"
+    "data: never\ndata:finished"
 ).encode()
 EVENTS = [
     ServerEvent("grüße", "début"),
     ServerEvent("no space\n two spaces"),
     ServerEvent(""),
     ServerEvent("日本語 🌍"),
-    ServerEvent("unfinished"),
+    ServerEvent("never\nfinished"),
 ]
 
 
