@@ -44,7 +44,7 @@ class Call:
 class Answer:
     """What is answered: JSON, bytes of any type, or a text under a ``content_type`` that is not JSON."""
 
-    body: Json | bytes = field(repr=False)
+    body: Json = field(repr=False)
     status: int = 200
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -131,7 +131,7 @@ def read_form(raw: bytes, content_type: str) -> Form:
     return Form(fields, files)
 
 
-def render(body: Json | bytes, status: int, content_type: str, more: Mapping[str, str]) -> JsonObject:
+def render(body: Json, status: int, content_type: str, more: Mapping[str, str]) -> JsonObject:
     """The answer in API Gateway's shape: bytes in base64, a text as it is under a type that is not JSON, else JSON.
 
     Raises:

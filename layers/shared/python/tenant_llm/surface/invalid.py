@@ -9,6 +9,8 @@ from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.wire import Json
 
 _LONGEST = 80
+# Where pydantic's own words would name a class of ours.
+_WORDS = {"model_type": "input should be an object", "dict_type": "input should be an object"}
 # Pydantic puts the branch of a union into the path: the name of a type, or the tag a schema chose, here "<...>".
 _BRANCH = re.compile(r"(?:str|int|float|bool|<.*>|\w+\[.*\])").fullmatch
 
@@ -20,7 +22,7 @@ def invalid_request(error: ValidationError) -> InvalidRequest:
     """
     first = error.errors(include_url=False, include_context=False)[0]
     path = _path(first["loc"])
-    problem = first["msg"][:1].lower() + first["msg"][1:]
+    problem = _WORDS.get(first["type"]) or first["msg"][:1].lower() + first["msg"][1:]
     if first["type"] == "missing":
         message = f"{path} is required"
     elif "input_value=" in str(error):
