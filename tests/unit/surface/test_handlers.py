@@ -1,0 +1,188 @@
+"""The invocation functions over services that note what they are asked and answer from a list."""
+
+import json
+from base64 import b64encode
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from tenant_llm.domain.call import Caller
+from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice
+from tenant_llm.domain.embedding import EmbeddingResult
+from tenant_llm.domain.errors import DeadlineExceeded, ModelNotAuthorized, RateLimited
+from tenant_llm.domain.rerank import Ranked, RerankResult
+from tenant_llm.domain.speech2text import TranscriptionResult
+from tenant_llm.domain.tts import SpeechResult
+from tenant_llm.domain.usage import Usage
+from tenant_llm.domain.wire import Json, JsonObject
+from tests.support.events import load_event
+from tests.support.functions import Handler, LambdaContext, directly, over_http
+
+_MODEL = "m@F"
+_USAGE = Usage(3, 2)
+_RESULTS: dict[str, Any] = {
+    "chat": ChatResult((Choice("Hi"),), _USAGE, _MODEL),
+    "embedding": EmbeddingResult([[0.5], [0.25]], _USAGE, _MODEL),
+    "rerank": RerankResult((Ranked(1, 0.9), Ranked(0, 0.1)), _USAGE, _MODEL),
+    "speech2text": TranscriptionResult("Hi", usage=_USAGE, model=_MODEL),
+    "tts": SpeechResult(b"ID3", "audio/mpeg", _USAGE, _MODEL),
+    "image2text": ChatResult((Choice("A pixel."),), _USAGE, _MODEL),
+}
+
+
+@dataclass
+class _Service:
+    answer: Any
+    asked: list[tuple[Caller, str | None, Any]] = field(default_factory=list)
+    broken_by: Exception | None = None
+
+    def invoke(self, caller: Caller, model: str | None, request: object) -> Any:
+        self.asked.append((caller, model, request))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def stream(self, caller: Caller, model: str | None, request: ChatRequest) -> Generator[ChatDelta]:
+        self.invoke(caller, model, request)
+        return self._deltas()
+
+    def _deltas(self) -> Generator[ChatDelta]:
+        yield ChatDelta("Hi", model=_MODEL)
+        if self.broken_by is not None:
+            raise self.broken_by
+        yield ChatDelta(usage=_USAGE, model=_MODEL)
+
+
+def _function(monkeypatch: pytest.MonkeyPatch, model_type: str, answer: Any = None) -> tuple[Handler, _Service]:
+    module = import_module(f"functions.invoke_{model_type}.handler")
+    service = _Service(_RESULTS[model_type] if answer is None else answer)
+    monkeypatch.setattr(module, f"{model_type}_service", lambda: service)
+    handler: Handler = module.handler
+    return handler, service
+
+
+@pytest.mark.parametrize(
+    ("model_type", "event", "model", "seen"),
+    [
+        ("chat", "chat_completions", "gpt-4@OpenAI", lambda body: body["choices"][0]["message"]["content"] == "Hi"),
+        ("chat", "chat_completions_tools", "gpt-4@OpenAI", lambda body: body["object"] == "chat.completion"),
+        ("chat", "chat_completions_image", "gpt-4@OpenAI", lambda body: body["usage"]["total_tokens"] == 5),
+        ("embedding", "embeddings", "text-embedding-3-small@OpenAI", lambda body: isinstance(body["data"][0], dict)),
+        ("embedding", "embeddings_query", None, lambda body: body["data"][1]["embedding"] == [0.25]),
+        (
+            "rerank",
+            "rerank",
+            "jina-reranker-v2-base-multilingual@Jina",
+            lambda body: body["results"][0]["document"] == {"text": "Zurich is the largest city."},
+        ),
+        ("speech2text", "transcriptions", "whisper-1@OpenAI", lambda body: body["task"] == "transcribe"),
+        ("image2text", "image2text", "gpt-4-vision-preview@OpenAI", lambda body: body["text"] == "A pixel."),
+        ("image2text", "image2text_form", None, lambda body: body["model"] == _MODEL),
+    ],
+)
+def test_a_route_asks_its_service_and_answers_in_its_shape(
+    monkeypatch: pytest.MonkeyPatch, model_type: str, event: str, model: str | None, seen: Any
+) -> None:
+    handler, service = _function(monkeypatch, model_type)
+
+    status, body = over_http(handler, load_event(f"http/{event}"))
+
+    assert status == 200
+    assert seen(body)
+    ((caller, asked_model, _),) = service.asked
+    assert (caller.tenant_id, asked_model) == ("tenant123", model)
+
+
+@pytest.mark.parametrize("model_type", sorted(_RESULTS))
+def test_a_direct_event_asks_the_same_service(monkeypatch: pytest.MonkeyPatch, model_type: str) -> None:
+    handler, service = _function(monkeypatch, model_type)
+    event = load_event(f"direct/invoke_{model_type}")
+
+    answer = directly(handler, event)
+
+    assert "error" not in answer
+    ((caller, model, request),) = service.asked
+    assert (caller.tenant_id, model) == (event["tenant_id"], event["llm_name"])
+    params = getattr(request, "params", {})
+    assert not {"tenant_id", "llm_type", "llm_name", "request_id", "operation"} & set(params)
+
+
+@pytest.mark.parametrize("model_type", sorted(_RESULTS))
+def test_a_direct_event_for_another_type_is_refused(monkeypatch: pytest.MonkeyPatch, model_type: str) -> None:
+    handler, service = _function(monkeypatch, model_type)
+    other = "chat" if model_type != "chat" else "tts"
+
+    answer = directly(handler, {**load_event(f"direct/invoke_{model_type}"), "llm_type": other})
+
+    assert answer["error"]["param"] == "llm_type"
+    assert service.asked == []
+
+
+def test_speech_is_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, service = _function(monkeypatch, "tts")
+
+    answer: Json = handler(load_event("http/speech"), LambdaContext())
+
+    assert answer["headers"]["content-type"] == "audio/mpeg"
+    assert (answer["body"], answer["isBase64Encoded"]) == (b64encode(b"ID3").decode(), True)
+    assert service.asked[0][2].speed == 1.25
+    assert directly(handler, load_event("direct/invoke_tts")) == {
+        "audio": b64encode(b"ID3").decode(),
+        "content_type": "audio/mpeg",
+    }
+
+
+def _events(answer: JsonObject) -> list[str]:
+    return [frame.removeprefix("data: ") for frame in answer["body"].split("\n\n") if frame]
+
+
+def test_a_stream_is_answered_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, service = _function(monkeypatch, "chat")
+
+    answer: Json = handler(load_event("http/chat_completions_stream"), LambdaContext())
+
+    assert answer["headers"]["content-type"] == "text/event-stream"
+    assert service.asked[0][2].stream is True
+    events = _events(answer)
+    assert events[-1] == "[DONE]"
+    assert json.loads(events[-2])["usage"]["total_tokens"] == 5
+
+
+def test_a_stream_that_never_began_has_a_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, _ = _function(monkeypatch, "chat", RateLimited("slow down", retry_after=3))
+
+    answer: Json = handler(load_event("http/chat_completions_stream"), LambdaContext())
+
+    assert (answer["statusCode"], answer["headers"]["retry-after"]) == (429, "3")
+
+
+def test_a_stream_that_breaks_off_ends_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, service = _function(monkeypatch, "chat")
+    service.broken_by = DeadlineExceeded("over")
+
+    events = _events(handler(load_event("http/chat_completions_stream"), LambdaContext()))
+
+    assert json.loads(events[1])["choices"][0]["delta"] == {"content": "Hi"}
+    assert json.loads(events[-1])["error"]["code"] == "deadline_exceeded"
+
+
+@pytest.mark.parametrize("model_type", sorted(_RESULTS))
+def test_a_service_that_fails_is_an_envelope(monkeypatch: pytest.MonkeyPatch, model_type: str) -> None:
+    handler, _ = _function(monkeypatch, model_type, ModelNotAuthorized("Model(x) not authorized", param="model"))
+
+    answer = directly(handler, load_event(f"direct/invoke_{model_type}"))
+
+    assert answer["error"]["code"] == "model_not_found"
+
+
+@pytest.mark.parametrize("model_type", sorted(_RESULTS))
+def test_a_body_without_what_is_needed_is_refused(monkeypatch: pytest.MonkeyPatch, model_type: str) -> None:
+    handler, service = _function(monkeypatch, model_type)
+
+    answer = directly(handler, {"tenant_id": "tenant123"})
+
+    assert answer["error"]["message"].partition(" is required")[1]
+    assert service.asked == []
