@@ -102,11 +102,15 @@ class ProviderServer:
         self._gates += [piece for piece in pieces if isinstance(piece, Gate)]
         self._replies.append(Reply(status, {"content-type": content_type}, pieces, chunked))
 
+    def raw(self, *pieces: Piece) -> None:
+        """Plan bytes that are no answer of this server's making, head included; the connection ends with them."""
+        self._gates += [piece for piece in pieces if isinstance(piece, Gate)]
+        self._replies.append(Reply(0, {}, pieces, chunked=False))
+
     def hang(self) -> Gate:
         """Plan no answer at all until the gate is opened."""
         gate = Gate()
-        self._gates.append(gate)
-        self._replies.append(Reply(0, {}, [gate], chunked=False))
+        self.raw(gate)
         return gate
 
     def taken(self, request: Received) -> Reply:

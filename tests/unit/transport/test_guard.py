@@ -62,6 +62,7 @@ def test_a_public_address_is_taken(address: str) -> None:
         ("https://1.1.1.1/v1?key=1", "query"),
         ("https://1.1.1.1:port/v1", "not a URL"),
         ("https://1.1.1.1:0/v1", "no port"),
+        ("https://1.1.1.1:65536/v1", "no port"),
         ("https://1.1.1.1/v1\n", "not a URL"),
         ("https://127.0.0.1/v1", "not at a public address"),
         ("https://no-such-host.invalid/v1", "cannot be resolved"),

@@ -1,6 +1,7 @@
 """An answer whose head has arrived and whose body is still on the wire."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Self
 
 import httpx
@@ -9,18 +10,22 @@ from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import DeadlineExceeded, MalformedAnswer, TenantLLMError
 from tenant_llm.domain.wire import WireResponse
 from tenant_llm.transport.errors import translated
+from tenant_llm.transport.network import Budget
 
 _LONGEST_ERROR = 256 * 1024
+_LONGEST_TAIL = 64 * 1024
+_TAIL_SECONDS = 0.1
 
 
 class Answer:
     """Reads the body once, in time and up to ``limit`` decoded bytes; a context manager that hangs up."""
 
-    def __init__(self, response: httpx.Response, deadline: Deadline, limit: int) -> None:
+    def __init__(self, response: httpx.Response, budget: Budget, limit: int) -> None:
         self.status = response.status_code
         self.headers = {name.lower(): value for name, value in response.headers.items()}
         self._response = response
-        self._deadline = deadline
+        self._arriving = response.iter_bytes()
+        self._budget = budget
         self._limit = limit
         self._host = response.request.url.host
 
@@ -43,14 +48,23 @@ class Answer:
             ProviderUnavailable: When the connection breaks off before the end.
         """
         size = 0
-        with translated(self._host, self._deadline):
-            for chunk in self._response.iter_bytes():
+        deadline = self._budget.deadline
+        with translated(self._host, deadline):
+            for chunk in self._arriving:
                 size += len(chunk)
                 if size > self._limit:
                     raise MalformedAnswer(f"the provider's answer is larger than {self._limit} bytes")
-                if self._deadline.remaining() <= 0:
+                if deadline.remaining() <= 0:
                     raise DeadlineExceeded(f"the provider at {self._host!r} did not finish in time")
                 yield chunk
+
+    def finish(self) -> None:
+        """Read the little that follows the last event a dialect wanted, so that the connection can be used again."""
+        self._budget.deadline = Deadline.after(min(_TAIL_SECONDS, self._budget.deadline.remaining()))
+        self._limit = _LONGEST_TAIL
+        with suppress(TenantLLMError):  # then it is closed
+            for _ in self.chunks():
+                continue
 
     def whole(self) -> WireResponse:
         """The answer with all of its body; raises as ``chunks``."""
@@ -59,11 +73,9 @@ class Answer:
     def refusal(self) -> WireResponse:
         """The answer with as much of its body as arrives: the status alone tells enough."""
         content = bytearray()
-        try:
+        with suppress(TenantLLMError):
             for chunk in self.chunks():
                 content += chunk
                 if len(content) > _LONGEST_ERROR:
                     break
-        except TenantLLMError:
-            return WireResponse(self.status, bytes(content), self.headers)
         return WireResponse(self.status, bytes(content), self.headers)

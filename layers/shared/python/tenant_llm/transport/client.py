@@ -11,6 +11,7 @@ import httpx
 from tenant_llm.settings import Settings
 from tenant_llm.transport import guard
 from tenant_llm.transport.network import GuardedBackend
+from tenant_llm.transport.request import check_headers
 
 SIGN = "tenant_llm.sign"
 """The request extension that holds a ``Sign``."""
@@ -82,6 +83,7 @@ class PoolTransport(httpx.BaseTransport):
         sign: Sign | None = request.extensions.get(SIGN)
         if sign is not None:
             sign(keyed)
+        check_headers(keyed.headers)
         url = keyed.url
         answer = self._pool.handle_request(
             httpcore.Request(

@@ -55,7 +55,6 @@ def _of(error: Exception, host: str, deadline: Deadline) -> TenantLLMError:
         return ProviderUnavailable(f"the provider at {host!r} broke the connection off")
     if isinstance(error, httpx.DecodingError):
         return MalformedAnswer(f"the answer of the provider at {host!r} cannot be decompressed")
-    # The exception's own words would quote a header's value, which may be secret.
     return InvalidRequest(f"the request to {host!r} is not valid HTTP", param="api_base")
 
 

@@ -19,6 +19,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _RELAYS = IPv4Address("192.88.99.0")  # RFC 7526: 6to4 relays, deprecated; a /24
 _RESOLVE_SECONDS = 5.0
+_LAST_PORT = 65535
 
 
 def check_url(url: str, *, allow_private: bool, resolve: Resolve = lookup) -> None:
@@ -53,8 +54,8 @@ def check_request(url: URL, *, trusted: tuple[str, int] | None, own_url: bool, a
     Raises:
         InvalidRequest: When the request is not to be sent.
     """
-    if url.scheme not in _SCHEMES or not url.host:
-        raise _refused(f"{_shown(url)!r} names no host")
+    if url.scheme not in _SCHEMES or not _dialable(url):
+        raise _refused(f"{_shown(url)!r} names no host, or no port of one")
     if allow_private:
         return
     if trusted is not None and origin(url) == trusted:
@@ -102,9 +103,13 @@ def _parse(url: str) -> URL:
         raise _refused(f"the URL of host {parsed.host!r} may carry no user name, query or fragment")
     if parsed.scheme not in _SCHEMES:
         raise _refused(f"{url!r} is not an https URL")
-    if not parsed.host or parsed.port == 0:
+    if not _dialable(parsed):
         raise _refused(f"{url!r} names no host, or no port of one")
     return parsed
+
+
+def _dialable(url: URL) -> bool:
+    return bool(url.host) and (url.port is None or 0 < url.port <= _LAST_PORT)
 
 
 def _shown(url: URL) -> str:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from json import JSONDecodeError, loads
+from json import loads
 from threading import Lock
 
 import httpcore
@@ -123,50 +123,48 @@ class HttpTransport:
     def _open[T](self, call: _Call, begin: Callable[[Answer], T]) -> Iterator[T]:
         """What ``begin`` makes of an answer; up to there attempts are repeated. Leaving closes the answer."""
 
-        def attempt() -> tuple[ExitStack, T]:
+        def attempt() -> tuple[Answer, T]:
             with ExitStack() as stack:
-                begun = begin(stack.enter_context(self._head(call)))
-                return stack.pop_all(), begun
+                answer = stack.enter_context(self._head(call))
+                begun = begin(answer)
+                stack.pop_all()
+                return answer, begun
 
-        stack, begun = self._retry.run(attempt, call.deadline)
-        with stack:
+        answer, begun = self._retry.run(attempt, call.deadline)
+        with answer:
             yield begun
+            answer.finish()
 
     def _head(self, call: _Call) -> Answer:
         """One attempt, up to the head of a good answer."""
-        outgoing = self._request(call)
-        answer = self._exchange(outgoing, call.deadline)
+        wire, target = call.wire, call.target
+        sign = partial(auth.sign, auth=wire.auth, target=target, fetch=partial(self._fetch, call))
+        answer = self._exchange(call, request.build(self._http(), wire, {SIGN: sign}))
         if httpx.codes.is_success(answer.status):
             return answer
         with answer:
-            raise status_error(answer.refusal(), call.target.credential, call.parse_error)
+            raise status_error(answer.refusal(), target.credential, call.parse_error)
 
-    def _request(self, call: _Call) -> httpx.Request:
-        sign = partial(auth.sign, auth=call.wire.auth, target=call.target, fetch=partial(self._fetch, call))
-        outgoing = request.build(self._http(), call.wire, {SIGN: sign, "timeout": self._timeout(call.deadline)})
+    def _fetch(self, call: _Call, outgoing: httpx.Request) -> WireResponse:
+        """Another exchange within a call, once, whatever its status."""
+        with self._exchange(call, outgoing) as answer:
+            return answer.whole()
+
+    def _exchange(self, call: _Call, outgoing: httpx.Request) -> Answer:
         guard.check_request(
             outgoing.url,
             trusted=self._trusted,
             own_url=call.target.config.own_url,
             allow_private=self._settings.allow_private_providers,
         )
-        return outgoing
-
-    def _fetch(self, call: _Call, outgoing: httpx.Request) -> WireResponse:
-        """Another exchange within a call, once, whatever its status."""
-        outgoing.extensions["timeout"] = self._timeout(call.deadline)
-        with self._exchange(outgoing, call.deadline) as answer:
-            return answer.whole()
-
-    def _exchange(self, outgoing: httpx.Request, deadline: Deadline) -> Answer:
+        deadline = call.deadline
+        pool = deadline.timeout(self._settings.provider_timeout)
+        connect = Budget(self._settings.connect_timeout, deadline)
+        silence = Budget(self._settings.provider_timeout, deadline)
+        outgoing.extensions["timeout"] = {"connect": connect, "read": silence, "write": silence, "pool": pool}
         with translated(outgoing.url.host, deadline):
             response = self._http().send(outgoing, stream=True)
-        return Answer(response, deadline, self._settings.max_answer_bytes)
-
-    def _timeout(self, deadline: Deadline) -> dict[str, float]:
-        budget = Budget(self._settings.provider_timeout, deadline)
-        connect = deadline.timeout(self._settings.connect_timeout)
-        return {"connect": connect, "read": budget, "write": budget, "pool": budget.left()}
+        return Answer(response, silence, self._settings.max_answer_bytes)
 
     def _http(self) -> httpx.Client:
         with self._lock:
@@ -189,7 +187,7 @@ def _refuse_passing_fault(event: ServerEvent, headers: Mapping[str, str]) -> Non
     """
     try:
         refuse_error_object(loads(event.data), headers)
-    except JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, or none that Python reads: a number too long, lists too deep
         return
     except ProviderError as error:
         if error.retryable:

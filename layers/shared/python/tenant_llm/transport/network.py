@@ -11,6 +11,7 @@ from tenant_llm.transport.guard import refuse_private
 from tenant_llm.transport.resolve import Resolve, lookup, resolve_within
 
 _SLICE = 16 * 1024
+_CONNECT_SECONDS = 5.0
 
 
 class Budget(float):
@@ -60,7 +61,8 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect within ``timeout`` seconds in all, shared by the addresses that are left to try."""
-        clock = Deadline.after(timeout or 0.0)
+        seconds = _left(timeout, httpcore.ConnectTimeout)
+        clock = Deadline.after(_CONNECT_SECONDS if seconds is None else seconds)
         addresses = self._addresses(host, port, clock)
         failure: httpcore.ConnectError | httpcore.ConnectTimeout
         failure = httpcore.ConnectError(f"the name {host!r} has no address")
@@ -113,7 +115,8 @@ class BudgetedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return BudgetedStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return BudgetedStream(self._stream.start_tls(ssl_context, server_hostname, left))
 
     @override
     def get_extra_info(self, info: str) -> Any:

@@ -1,5 +1,6 @@
 """A ``WireRequest`` as httpx sends it."""
 
+from collections.abc import Mapping
 from json import dumps
 
 import httpx
@@ -21,18 +22,24 @@ def build(client: httpx.Client, wire: WireRequest, extensions: dict[str, object]
         content = encode(wire.json)
     if wire.framing is not None:
         headers.setdefault("accept-encoding", "identity")  # a compressing proxy would hold deltas back
+    check_headers(headers)
     try:
         url = httpx.URL(wire.url).copy_merge_params(dict(wire.query))
-        return client.build_request(
-            wire.method,
-            url,
-            headers=headers,
-            content=content,
-            files=_parts(wire.form) if wire.form is not None else None,
-            extensions=extensions,
-        )
-    except (httpx.InvalidURL, UnicodeEncodeError):  # quoted in neither: a header's value may be secret
-        raise InvalidRequest("the URL or a header of the request is not valid HTTP", param="api_base") from None
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        raise InvalidRequest(f"api_base: {wire.url!r} is not a URL", param="api_base") from error
+    files = _parts(wire.form) if wire.form is not None else None
+    return client.build_request(wire.method, url, headers=headers, content=content, files=files, extensions=extensions)
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Let headers through that can be sent. The libraries below quote a value they refuse, which may be a key.
+
+    Raises:
+        InvalidRequest: When a value has a character that no header carries; the message names the header alone.
+    """
+    for name, value in headers.items():
+        if not (value.isascii() and value.replace("\t", " ").isprintable()):
+            raise InvalidRequest(f"the header {name!r} has a character that no header carries", param=name)
 
 
 def encode(body: JsonObject) -> bytes:

@@ -26,6 +26,11 @@ _SCHEMES: Mapping[type[Auth], tuple[str, str]] = {
 """The class of an ``Auth`` value → module of this package, function."""
 
 
+def schemes() -> set[type[Auth]]:
+    """The classes of ``Auth`` that can be carried out."""
+    return set(_SCHEMES)
+
+
 def sign(request: httpx.Request, auth: Auth, target: Target, fetch: Fetch) -> None:
     """Put the target's key into a request. A keyless target without a stored key gets none.
 
