@@ -3,9 +3,10 @@
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext, SSLError
 from threading import Event, Lock, Thread
 from typing import Any, override
 from urllib.parse import parse_qsl, urlsplit
@@ -73,6 +74,10 @@ class ProviderServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    def encrypt(self, context: SSLContext) -> None:
+        """Speak TLS from now on; each handshake is made by the thread of its connection."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+
     def start(self) -> None:
         self._thread.start()
 
@@ -133,6 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.provider.connected()
+
+    @override
+    def handle(self) -> None:
+        with suppress(SSLError):  # a client that does not trust the certificate
+            super().handle()
 
     @override
     def log_message(self, format: str, *args: Any) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import formatdate
+from ssl import SSLCertVerificationError
 
 import httpcore
 import httpx
@@ -48,7 +49,10 @@ def translated(host: str, deadline: Deadline) -> Iterator[None]:
 
 def _of(error: Exception, host: str, deadline: Deadline) -> TenantLLMError:
     if isinstance(error, _UNREACHABLE) and deadline.remaining() > 0:
-        return ProviderUnavailable(f"no connection to the provider at {host!r}: {error}")
+        unreachable = ProviderUnavailable(f"no connection to the provider at {host!r}: {error}")
+        # A wrong certificate will not pass. The pool cuts the cause off and keeps it as an argument.
+        unreachable.retryable = not any(isinstance(told, SSLCertVerificationError) for told in error.args)
+        return unreachable
     if isinstance(error, (*_UNREACHABLE, *_SILENT)):
         return DeadlineExceeded(f"the provider at {host!r} did not answer in time")
     if isinstance(error, _BROKEN):
