@@ -156,6 +156,8 @@ def test_a_malformed_form_is_refused(raw: bytes, content_type: str, problem: str
         ({"a": "ü"}, "application/json", '{"a":"ü"}'),
         ("text", "application/json", '"text"'),
         ("text", "text/plain", "text"),
+        ("half \ud83d", "text/plain", "half \ufffd"),
+        ({"a": "half \ud83d"}, "application/json", '{"a":"half \\ud83d"}'),
         (b"text", "text/plain", "dGV4dA=="),
     ],
 )

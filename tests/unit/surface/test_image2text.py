@@ -54,6 +54,13 @@ def test_a_form_may_have_the_image_as_a_file() -> None:
     assert (request.prompt, request.lang, request.params) == (None, "English", {})
 
 
+@pytest.mark.parametrize("name", ["image", "file"])
+def test_a_file_becomes_a_data_url(name: str) -> None:
+    form = Form({"prompt": "What?"}, {name: File("a.png", _PNG)})
+
+    assert ask(_call({}, form)).request.image == f"data:image/png;base64,{b64encode(_PNG).decode()}"
+
+
 def test_a_direct_event_has_it_in_base64() -> None:
     event = load_event("direct/invoke_image2text")
     del event["tenant_id"]

@@ -148,3 +148,11 @@ def test_openais_own_client_reads_the_chunks() -> None:
 
     assert read[-1].usage is not None
     assert read[-1].usage.total_tokens == 3
+
+
+def test_a_character_cut_in_two_pieces_arrives_whole() -> None:
+    sent = list(frames(_stream([ChatDelta("\ud83d"), ChatDelta("\ude00")])))
+
+    halves = "".join(json.loads(frame[6:])["choices"][0]["delta"].get("content", "") for frame in sent[:-1])
+    assert "".join(sent).encode()
+    assert halves.encode("utf-16", "surrogatepass").decode("utf-16") == "😀"

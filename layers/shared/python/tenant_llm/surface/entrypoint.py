@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http import HTTPStatus
-from json import dumps
-from math import ceil
+from json import dumps, loads
+from math import ceil, inf
 
 from pydantic import ValidationError
 
@@ -119,7 +119,8 @@ def _read_http(event: JsonObject, context: object, *, operator: bool) -> Call:
     key = http.headers(event).get("idempotency-key")
     asked = [event["httpMethod"], event["resource"], body, path, query, _digestible(form)]
     call_id = _call_id(event, context, key, asked, "Idempotency-Key")
-    return Call(_caller(tenant_id, call_id, context), body, query, path, form)
+    longest = settings().http_timeout_millis / 1000
+    return Call(_caller(tenant_id, call_id, context, longest), body, query, path, form)
 
 
 def _read_direct(event: JsonObject, context: object, operation: Operation, *, operator: bool) -> Call:
@@ -146,9 +147,10 @@ def _operation(named: Mapping[str, Operation], event: JsonObject) -> Operation:
     return named[name]
 
 
-def _caller(tenant_id: str, call_id: str, context: object) -> Caller:
+def _caller(tenant_id: str, call_id: str, context: object, longest: float = inf) -> Caller:
+    """The caller, with a deadline before Lambda's own and before whoever waits for the answer gives up."""
     left: float = context.get_remaining_time_in_millis() / 1000  # type: ignore[attr-defined]
-    return Caller(tenant_id, call_id, Deadline.after(left - _RESERVE_SECONDS))
+    return Caller(tenant_id, call_id, Deadline.after(min(left, longest) - _RESERVE_SECONDS))
 
 
 def _call_id(event: JsonObject, context: object, key: Json, asked: Json, param: str) -> str:
@@ -200,8 +202,14 @@ def _failure(error: Exception, platform_id: str) -> Answer:
 
 def _returned(answer: Answer) -> Json:
     if isinstance(answer.body, bytes):
-        returned: Json = {"audio": b64encode(answer.body).decode(), "content_type": answer.content_type}
-    else:
-        returned = answer.body
+        return _checked({"audio": b64encode(answer.body).decode(), "content_type": answer.content_type})
+    return _checked(answer.body)
+
+
+def _checked(returned: Json) -> Json:
+    """What Lambda will be able to return: not too large, and nothing in it that UTF-8 cannot carry."""
+    text = dumps(returned, ensure_ascii=False)
+    whole = http.mended(text)
+    returned = returned if whole is text else loads(whole)
     http.refuse_too_large(returned)
     return returned

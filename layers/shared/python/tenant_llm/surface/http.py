@@ -141,9 +141,9 @@ def render(body: Json, status: int, content_type: str, more: Mapping[str, str]) 
     if isinstance(body, bytes):
         text = b64encode(body).decode()
     elif isinstance(body, str) and content_type != "application/json":
-        text = body
+        text = mended(body)
     else:
-        text = dumps(body, ensure_ascii=False, separators=(",", ":"))
+        text = write_json(body)
     answer = {
         "statusCode": status,
         "headers": {"content-type": content_type, **more},
@@ -155,13 +155,31 @@ def render(body: Json, status: int, content_type: str, more: Mapping[str, str]) 
     return answer
 
 
+def write_json(value: Json) -> str:
+    """Compact JSON, its text as it is, and escaped where it holds half a surrogate pair.
+
+    Models cut characters in two, mostly at the end of a streamed piece; UTF-8 could not carry the half.
+    """
+    text = dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if mended(text) is text else dumps(value, separators=(",", ":"))
+
+
+def mended(text: str) -> str:
+    """The text with halves of surrogate pairs joined, and U+FFFD for a half that stands alone."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def refuse_too_large(answer: Json) -> None:
     """Say that an answer is too large, in words, before Lambda does with a bare failure.
 
     Raises:
         PayloadTooLarge: When it is; its code is ``answer_too_large``.
     """
-    size = len(dumps(answer, ensure_ascii=False).encode(errors="surrogatepass"))
+    size = len(dumps(answer, ensure_ascii=False).encode())
     if size > MOST_ANSWERED:
         raise PayloadTooLarge(
             f"the answer has {size} bytes, more than the {MOST_ANSWERED} that Lambda returns: ask for less at once",

@@ -7,7 +7,7 @@ from tenant_llm.domain.chat import ChatResult
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.image2text import DescriptionRequest
 from tenant_llm.domain.model_type import ModelType
-from tenant_llm.domain.wire import File, JsonObject
+from tenant_llm.domain.wire import JsonObject
 from tenant_llm.surface.entrypoint import Call
 from tenant_llm.surface.invalid import shortened
 from tenant_llm.surface.invocation import InvocationBody, Name, body_of, params
@@ -24,7 +24,7 @@ _WEBP = (b"RIFF", b"WEBP")
 
 
 class Image2TextBody(InvocationBody):
-    """``image`` is an ``https:`` or ``data:`` URL, or bare base64; in a form it may be a file."""
+    """``image`` is an ``https:`` or ``data:`` URL, or bare base64; in a form also a file, ``image`` or ``file``."""
 
     image: Name
     prompt: Name | None = None
@@ -48,8 +48,9 @@ def ask(call: Call) -> Image2TextCall:
     """
     body = body_of(call, ModelType.IMAGE2TEXT)
     if call.form is not None:
-        files = {name: _of_file(file) for name, file in call.form.files.items() if name == "image"}
-        body = {**call.form.fields, **files}
+        body = dict(call.form.fields)
+        if (file := call.form.files.get("image") or call.form.files.get("file")) is not None:
+            body["image"] = _of_bytes(file.content)
     checked = Image2TextBody.model_validate(body)
     request = DescriptionRequest(
         image=_url(checked.image),
@@ -76,10 +77,6 @@ def _url(image: str) -> str:
     if "://" in image[:16]:
         raise InvalidRequest(f"image is {shortened(image)}: not an https: or data: URL", param="image")
     return _of_bytes(decode_base64(image, "image"))
-
-
-def _of_file(file: File) -> str:
-    return _of_bytes(file.content)
 
 
 def _of_bytes(data: bytes) -> str:

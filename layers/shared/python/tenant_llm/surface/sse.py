@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from json import dumps
 from time import time
 from typing import Protocol
 
@@ -10,6 +9,7 @@ from tenant_llm.domain.chat import ChatDelta, ToolCallDelta
 from tenant_llm.domain.errors import TenantLLMError
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import Json, JsonObject
+from tenant_llm.surface.http import write_json
 from tenant_llm.surface.openai_chat import completion_id, render_usage
 
 CONTENT_TYPE = "text/event-stream"
@@ -107,4 +107,4 @@ def _tool_call(call: ToolCallDelta) -> JsonObject:
 
 
 def _frame(value: JsonObject) -> str:
-    return f"data: {dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    return f"data: {write_json(value)}\n\n"

@@ -1,7 +1,7 @@
 """Log records: keys and numbers, never messages, audio or credentials.
 
 Inside Lambda they are JSON lines (https://docs.aws.amazon.com/powertools/python/latest/core/logger/), elsewhere plain
-records of the logger ``tenant_llm``, with the same fields.
+records of the logger ``tenant_llm``, with the same fields, also in the message.
 """
 
 import logging
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict
 from functools import cache
+from json import dumps
 from traceback import extract_tb
 from typing import Literal
 
@@ -136,8 +137,11 @@ def _aws_code(error: BaseException) -> str:
 
 
 def _write(level: Literal["info", "warning", "error"], message: str, **fields: Value) -> None:
+    everything = {**_context.get({}), **fields}
+    if not in_lambda():  # plain formatters show the message alone
+        message = f"{message} {dumps(everything, ensure_ascii=False)}"
     write = getattr(_logger(), level)
-    write(message, extra={**_context.get({}), **fields})
+    write(message, extra=everything)
 
 
 @cache
