@@ -11,7 +11,6 @@ MINISTACK_VERSION := 1.5.33
 
 BIN := .venv/bin
 UV := $(BIN)/uv
-export PYTHONDONTWRITEBYTECODE := 1
 export MOTO_DISABLE_GLOBAL_CORS := true
 
 .PHONY: help setup run test check fmt lint types arch template lock build ministack deploy clean

@@ -4,41 +4,44 @@ import argparse
 import logging
 import os
 import socket
-from threading import Thread
+from contextlib import suppress
+from threading import Event, Thread
 from time import sleep
 
 import uvicorn
 from starlette.applications import Starlette
 
-from local import aws
+from local.aws import embedded_aws
 from local.sandbox_provider import app as sandbox
 from local.seed import RealProvider, real_provider, seed
 from local.server import application
 
 _HOST = "127.0.0.1"
+_LOCAL = {
+    "ALLOW_PRIVATE_PROVIDERS": "true",  # the sandbox is on loopback
+    "HTTP_TIMEOUT_MILLIS": "120000",
+    "POWERTOOLS_METRICS_DISABLED": "true",
+    "POWERTOOLS_LOG_LEVEL": "WARNING",
+}
 
 
 def main() -> None:
     """Start everything, say what can be tried, serve until interrupted."""
     arguments = _arguments()
     say("1/4 embedded AWS: tables and secrets as template.yaml declares them …")
-    os.environ.update(aws.start())
-    os.environ.update(
-        ALLOW_PRIVATE_PROVIDERS="true", POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="WARNING"
-    )
-    say("2/4 sandbox provider: offline, on loopback, no model behind it …")
-    sandbox_url = f"http://{_HOST}:{serve(sandbox, free_port())}/v1"
-    say("3/4 demo tenant: six models, defaults, a token …")
-    real = real_provider(os.environ)
-    token = seed(sandbox_url, real)
-    say("4/4 HTTP API …")
-    port = serve(application(), arguments.port)
-    say(invitation(f"http://{_HOST}:{port}", token, real))
-    try:
-        while True:
-            sleep(3600)
-    except KeyboardInterrupt:
-        say("Stopped; nothing was kept.")
+    with embedded_aws() as env:
+        os.environ.update(env | _LOCAL)
+        say("2/4 sandbox provider: offline, on loopback, no model behind it …")
+        sandbox_url = f"http://{_HOST}:{serve(sandbox, free_port())}/v1"
+        say("3/4 demo tenant: six models, defaults, a token …")
+        real = real_provider(os.environ)
+        token = seed(sandbox_url, real)
+        say("4/4 HTTP API …")
+        port = serve(application(), arguments.port)
+        say(invitation(f"http://{_HOST}:{port}", token, real))
+        with suppress(KeyboardInterrupt):
+            Event().wait()
+    say("Stopped; nothing was kept.")
 
 
 def serve(app: Starlette, port: int) -> int:

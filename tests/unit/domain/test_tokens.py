@@ -4,6 +4,7 @@ from tenant_llm.domain import tokens
 from tenant_llm.domain.chat import ChatRequest, Choice, ToolCall
 from tenant_llm.domain.rerank import RerankRequest
 from tenant_llm.domain.usage import Usage
+from tenant_llm.domain.wire import JsonObject
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("你好", 2)])
@@ -13,7 +14,7 @@ def test_four_bytes_are_a_token_rounded_up(text: str, expected: int) -> None:
 
 def test_a_chat_counts_texts_images_and_tools_in_and_everything_the_model_wrote_out() -> None:
     image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
-    messages = [
+    messages: list[JsonObject] = [
         {"role": "user", "content": [{"type": "text", "text": "abcd"}, image]},
         {"role": "assistant", "content": None},
         {"role": "user", "content": "abcdefgh"},

@@ -1,8 +1,9 @@
 """tenant-llm: every tenant's own LLMs, behind the names of the specification.
 
 The map, each part importing only from those before it: ``domain`` (words and values); ``catalogue`` (what is known of
-providers) and ``dialects`` (wires); ``transport``, ``repositories`` and ``telemetry`` (the outside world); ``services`` (use
-cases); ``surface`` (events and bodies); ``bootstrap`` (builds it all); ``models`` and ``library`` (the Python surface).
+providers) and ``dialects`` (wires); ``transport``, ``repositories`` and ``telemetry`` (the outside world); ``services``
+(use cases); ``surface`` (events and bodies); ``bootstrap`` (builds it all); ``models`` and ``library`` (the Python
+surface).
 
 The public names are loaded when first used; importing the package loads nothing else.
 """

@@ -11,8 +11,9 @@ from typing import Any
 class Settings:
     """Names of resources, limits and times; ``template.yaml`` sets the variables, times are in seconds.
 
-    ``builtin_base_url`` is the text-embeddings-inference endpoint that serves the keyless built-in models, empty where
-    there is none. ``allow_private_providers`` lets base URLs be ``http:`` and private addresses: for a laptop, or a
+    ``http_timeout_millis`` is how long API Gateway waits for a function. ``builtin_base_url`` is the
+    text-embeddings-inference endpoint that serves the keyless built-in models, empty where there is none.
+    ``allow_private_providers`` lets base URLs be ``http:`` and private addresses: for a laptop, or a
     provider inside the VPC. ``max_body_bytes`` bounds a caller's body, ``max_answer_bytes`` a provider's.
     """
 
@@ -27,6 +28,7 @@ class Settings:
     config_ttl: float = 60.0
     secret_ttl: float = 300.0
     ledger_days: int = 400
+    http_timeout_millis: int = 29_000
     max_body_bytes: int = 6 * 1024 * 1024
     max_answer_bytes: int = 64 * 1024 * 1024
     allow_private_providers: bool = False

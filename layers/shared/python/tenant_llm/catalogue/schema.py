@@ -1,13 +1,10 @@
 """A catalogue row, decoded and checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
-
-_QUIRKS = {item.name for item in fields(Quirks)}
-_TYPES = {str(model_type) for model_type in ModelType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,7 @@ class Provider:
         rank: catalogue order, higher first.
         status: ``live`` or ``retired`` (gone, works with a tenant's own base URL).
         logo: for a user interface; may be empty.
+        builtin: whether its models need no row of a tenant: they are keyless and served at the operator's endpoint.
     """
 
     name: str
@@ -49,6 +47,7 @@ class Provider:
     rank: int = 500
     status: str = "live"
     logo: str = ""
+    builtin: bool = False
     models: tuple[CatalogueModel, ...] = ()
     common_quirks: Quirks = field(default_factory=Quirks)
     type_quirks: Mapping[ModelType, Quirks] = field(default_factory=dict)
