@@ -12,7 +12,9 @@ from tests.support.aws import Aws, add_tenant
 from tests.support.events import FOLDER, load_event
 from tests.support.functions import LambdaContext, directly, over_http, with_body
 
-_BGE = TenantModel("tenant123", "BAAI/bge-m3", "Xinference", ModelType.EMBEDDING, api_base="https://1.1.1.1/v1")
+_BGE = TenantModel(
+    "tenant123", "BAAI/bge-m3", "OpenAI-API-Compatible", ModelType.EMBEDDING, api_base="https://1.1.1.1/v1"
+)
 _KEYS = ["sk-of-acme-0123456789", "sk-example-0000000000000000000000wxyz", "sk-example-1111111111111111111111wxyz"]
 
 
@@ -234,7 +236,7 @@ def test_a_direct_event_registers_and_removes_a_model() -> None:
     added = directly(handler, load_event("direct/admin"))
     removed = directly(handler, load_event("direct/admin_remove_model"))
 
-    assert (added["model"], added["api_base"]) == ("BAAI/bge-m3@Xinference", "https://1.1.1.1/v1")
+    assert (added["model"], added["api_base"]) == ("BAAI/bge-m3@OpenAI-API-Compatible", "https://1.1.1.1/v1")
     assert removed == {"deleted": 1}
 
 

@@ -10,7 +10,9 @@ from tests.support.aws import Aws, add_tenant
 from tests.support.events import load_event
 from tests.support.functions import directly, over_http
 
-_BGE = TenantModel("tenant123", "BAAI/bge-m3", "Xinference", ModelType.EMBEDDING, api_base="https://1.1.1.1/v1")
+_BGE = TenantModel(
+    "tenant123", "BAAI/bge-m3", "OpenAI-API-Compatible", ModelType.EMBEDDING, api_base="https://1.1.1.1/v1"
+)
 _CONFIG = {
     "llm_factory": "OpenAI",
     "llm_name": "gpt-4",
@@ -21,7 +23,7 @@ _CONFIG = {
 
 @pytest.fixture(autouse=True)
 def tenant123(aws: Aws) -> None:
-    """``tenant123`` has ``gpt-4@OpenAI``, its default for chat, with a key, and ``BAAI/bge-m3@Xinference``."""
+    """``tenant123`` has ``gpt-4@OpenAI``, its default for chat, with a key, and a self-hosted embedding model."""
     add_tenant(aws.settings, "tenant123")
     bootstrap.tenant_llm_repository().put(_BGE)
 
@@ -54,13 +56,17 @@ def test_models_are_listed_in_openais_shape() -> None:
     answer = _same_both_ways("models", "get_model_config_list_models")
 
     assert answer["object"] == "list"
-    assert [model["id"] for model in answer["data"]] == ["BAAI/bge-m3@Xinference", "gpt-4@OpenAI"]
+    assert [model["id"] for model in answer["data"]] == ["BAAI/bge-m3@OpenAI-API-Compatible", "gpt-4@OpenAI"]
 
 
 def test_a_models_address_in_a_path_may_hold_a_slash_and_an_at_sign() -> None:
     status, answer = over_http(handler, load_event("http/models_get"))
 
-    assert (status, answer["id"], answer["owned_by"]) == (200, "BAAI/bge-m3@Xinference", "Xinference")
+    assert (status, answer["id"], answer["owned_by"]) == (
+        200,
+        "BAAI/bge-m3@OpenAI-API-Compatible",
+        "OpenAI-API-Compatible",
+    )
 
 
 def test_a_direct_event_names_the_model() -> None:
@@ -71,7 +77,7 @@ def test_llms_are_those_that_can_be_called() -> None:
     answer = _same_both_ways("llms", "get_model_config_get_my_llms")
 
     assert [(row["llm_name"], row["llm_factory"]) for row in answer["llms"]] == [
-        ("BAAI/bge-m3", "Xinference"),
+        ("BAAI/bge-m3", "OpenAI-API-Compatible"),
         ("gpt-4", "OpenAI"),
     ]
 
@@ -81,7 +87,7 @@ def test_factories_are_the_catalogues() -> None:
 
     offered = {row["name"]: row["model_types"] for row in answer["factories"]}
     assert "chat" in offered["OpenAI"]
-    assert "embedding" in offered["Xinference"]
+    assert "embedding" in offered["OpenAI-API-Compatible"]
 
 
 def test_a_models_type_is_told() -> None:
@@ -160,7 +166,7 @@ def test_a_tenant_id_that_the_caller_writes_is_not_looked_at() -> None:
 
     _, answer = over_http(handler, event)
 
-    assert [model["id"] for model in answer["data"]] == ["BAAI/bge-m3@Xinference", "gpt-4@OpenAI"]
+    assert [model["id"] for model in answer["data"]] == ["BAAI/bge-m3@OpenAI-API-Compatible", "gpt-4@OpenAI"]
 
 
 def test_without_an_authorizers_word_nothing_is_told() -> None:

@@ -26,7 +26,9 @@ from tests.support.aws import Aws, add_tenant
 _DEFAULT = "gpt-4@OpenAI"
 _KEY = "sk-of-the-model-9876543210"
 _LISTED = TenantModel("tenant123", "gpt-4.1", "OpenAI", ModelType.CHAT)
-_SELF_HOSTED = TenantModel("tenant123", "BAAI/bge-m3", "Xinference", ModelType.EMBEDDING, api_base="https://1.1.1.1/v1")
+_SELF_HOSTED = TenantModel(
+    "tenant123", "BAAI/bge-m3", "OpenAI-API-Compatible", ModelType.EMBEDDING, api_base="https://1.1.1.1/v1"
+)
 
 
 @pytest.fixture
@@ -90,11 +92,11 @@ def test_a_self_hosted_model_brings_its_own_address(service: TenantModelsService
     assert service.register(_SELF_HOSTED).api_base == "https://1.1.1.1/v1"
 
 
-@pytest.mark.parametrize("suffix", ["", "___Xinference"])
+@pytest.mark.parametrize("suffix", ["", "___OpenAI-API"])
 def test_a_models_name_is_stored_as_it_is(service: TenantModelsService, suffix: str) -> None:
     stored = service.register(replace(_SELF_HOSTED, llm_name=f"BAAI/bge-m3{suffix}"))
 
-    assert stored.address == f"BAAI/bge-m3{suffix}@Xinference"
+    assert stored.address == f"BAAI/bge-m3{suffix}@OpenAI-API-Compatible"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_a_models_name_is_stored_as_it_is(service: TenantModelsService, suffix: 
         ({}, {"api_kye": _KEY}, "api_key.api_kye"),
         ({}, {}, "api_key.api_key"),
         ({}, "", "api_key.api_key"),
-        ({"llm_factory": "Xinference"}, None, "api_base"),
+        ({"llm_factory": "OpenAI-API-Compatible"}, None, "api_base"),
         ({"api_base": "http://127.0.0.1:9997/v1"}, _KEY, "api_base"),
         ({"api_base": "https://169.254.169.254/latest"}, _KEY, "api_base"),
         ({"api_base": ""}, _KEY, "api_base"),
