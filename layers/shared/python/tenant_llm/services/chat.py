@@ -10,9 +10,8 @@ from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, fold
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus
-from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.usage import Usage
-from tenant_llm.services.invocation import Invocation, Started
+from tenant_llm.services.invocation import Invocation, OngoingCall, Started
 
 
 class ChatService:
@@ -25,12 +24,11 @@ class ChatService:
         self, caller: Caller, model: str | None, request: ChatRequest, model_type: ModelType = ModelType.CHAT
     ) -> ChatResult:
         """The whole answer, settled; ``model`` of the result is the address that answered."""
-        config = self._invocation.config(caller, model_type, model)
-        dialect = load.chat(config.dialect)
-        result = self._invocation.exchange(dialect, request, config, caller.deadline)
+        call = self._invocation.begin(caller, model_type, model)
+        result = call.exchange(load.chat(call.config.dialect), request)
         usage = result.usage or tokens.chat_usage(request, result.choices)
-        self._invocation.usage.settle(caller, config, usage)
-        return replace(result, usage=usage, model=config.address)
+        call.settle(usage)
+        return replace(result, usage=usage, model=call.config.address)
 
     def stream(self, caller: Caller, model: str | None, request: ChatRequest) -> Started:
         """The answer in deltas as they arrive; the last one carries the usage and comes after the call is settled.
@@ -38,31 +36,31 @@ class ChatService:
         Errors before the first delta raise here. ``close`` hangs up on the provider and settles what was
         delivered.
         """
-        config = self._invocation.config(caller, ModelType.CHAT, model)
-        dialect = load.chat(config.dialect)
+        call = self._invocation.begin(caller, ModelType.CHAT, model)
         streamed = replace(request, stream=True)
-        deltas = self._invocation.open_stream(dialect, streamed, config, caller.deadline)
-        return Started(self._settled(deltas, caller, config, streamed))
+        deltas = call.open_stream(load.chat(call.config.dialect), streamed)
+        return Started(_settled(call, deltas, streamed))
 
-    def _settled(
-        self, deltas: Started, caller: Caller, config: ModelConfig, request: ChatRequest
-    ) -> Generator[ChatDelta]:
-        received: list[ChatDelta] = []
-        status: CallStatus = "interrupted"
-        try:
-            with closing(deltas):
-                for delta in deltas:
-                    received.append(delta)
-                    if delta != ChatDelta(usage=delta.usage, model=delta.model):
-                        yield replace(delta, usage=None, model=config.address)
-            status = "ok"
-        except GeneratorExit:
-            status = "client_disconnected"
-            raise
-        finally:
-            usage = _delivered(request, received, complete=status == "ok")
-            self._invocation.usage.settle(caller, config, usage, status)
-        yield ChatDelta(usage=usage, model=config.address)
+
+def _settled(call: OngoingCall, deltas: Started, request: ChatRequest) -> Generator[ChatDelta]:
+    """The deltas without their usage, which comes last of all, when it is booked, whatever ended the stream."""
+    address = call.config.address
+    received: list[ChatDelta] = []
+    status: CallStatus = "interrupted"
+    try:
+        with closing(deltas):
+            for delta in deltas:
+                received.append(delta)
+                if delta != ChatDelta(usage=delta.usage, model=delta.model):
+                    yield replace(delta, usage=None, model=address)
+        status = "ok"
+    except GeneratorExit:
+        status = "client_disconnected"
+        raise
+    finally:
+        usage = _delivered(request, received, complete=status == "ok")
+        call.settle(usage, status)
+    yield ChatDelta(usage=usage, model=address)
 
 
 def _delivered(request: ChatRequest, received: list[ChatDelta], *, complete: bool) -> Usage:

@@ -27,11 +27,11 @@ class EmbeddingService:
         for index, item in enumerate(request.inputs):
             if not item:
                 raise InvalidRequest(f"input[{index}] is {item!r}: it must not be empty", param=f"input[{index}]")
-        config = self._invocation.config(caller, ModelType.EMBEDDING, model)
-        dialect = load.embedding(config.dialect)
-        requests = [replace(request, inputs=part) for part in batches(request.inputs, config.quirks.max_batch)]
-        results = in_parallel(lambda part: self._invocation.exchange(dialect, part, config, caller.deadline), requests)
+        call = self._invocation.begin(caller, ModelType.EMBEDDING, model)
+        dialect = load.embedding(call.config.dialect)
+        requests = [replace(request, inputs=part) for part in batches(request.inputs, call.config.quirks.max_batch)]
+        results = in_parallel(lambda part: call.exchange(dialect, part), requests)
         usage = total_usage(result.usage for result in results) or tokens.embedding_usage(request.inputs)
-        self._invocation.usage.settle(caller, config, usage)
+        call.settle(usage)
         vectors = [vector for result in results for vector in result.vectors]
-        return EmbeddingResult(vectors, usage, config.address)
+        return EmbeddingResult(vectors, usage, call.config.address)

@@ -1,39 +1,52 @@
 """The pipeline every model type shares: find, send, parse, settle."""
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
 from typing import override
 
 from tenant_llm.dialects.contract import ChatDialect, Dialect
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatDelta, ChatRequest
-from tenant_llm.domain.deadline import Deadline
-from tenant_llm.domain.errors import CredentialMissing, CredentialRejected
+from tenant_llm.domain.errors import CredentialMissing, CredentialRejected, ProviderError, TenantLLMError
 from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.settlement import CallStatus
 from tenant_llm.domain.target import Credential, ModelConfig, Target
+from tenant_llm.domain.usage import Usage
 from tenant_llm.repositories.secrets import SecretStore
 from tenant_llm.services.resolution import Resolution
 from tenant_llm.services.usage import UsageService
+from tenant_llm.telemetry import logs, metrics
 from tenant_llm.transport.http import HttpTransport
 
 
 class Invocation:
-    """Carries a request to the provider of a resolved model."""
+    """Begins calls: what they need, and the one place where they are carried out."""
 
     def __init__(
         self, resolution: Resolution, secrets: SecretStore, transport: HttpTransport, usage: UsageService
     ) -> None:
         self._resolution = resolution
-        self._secrets = secrets
-        self._transport = transport
+        self.secrets = secrets
+        self.transport = transport
         self.usage = usage
 
-    def config(self, caller: Caller, model_type: ModelType, model: str | None) -> ModelConfig:
-        """The model that is meant; see ``Resolution.config``."""
-        return self._resolution.config(caller.tenant_id, model_type, model)
+    def begin(self, caller: Caller, model_type: ModelType, model: str | None) -> "OngoingCall":
+        """Find the model and start the clock; see ``Resolution.config`` for what is found and what is raised."""
+        return OngoingCall(self, caller, self._resolution.config(caller.tenant_id, model_type, model), monotonic())
 
-    def exchange[Request, Result](
-        self, dialect: Dialect[Request, Result], request: Request, config: ModelConfig, deadline: Deadline
-    ) -> Result:
+
+@dataclass(frozen=True, slots=True)
+class OngoingCall:
+    """One call of a tenant's model, from its begin to its settlement."""
+
+    invocation: Invocation
+    caller: Caller
+    config: ModelConfig
+    started: float
+
+    def exchange[Request, Result](self, dialect: Dialect[Request, Result], request: Request) -> Result:
         """One request, one result. A key that the provider refuses is read again once.
 
         Raises:
@@ -44,41 +57,63 @@ class Invocation:
 
         def attempt(target: Target) -> Result:
             wire = dialect.render(request, target)
-            response = self._transport.send(wire, target, deadline, getattr(dialect, "parse_error", None))
+            transport, deadline = self.invocation.transport, self.caller.deadline
+            response = transport.send(wire, target, deadline, getattr(dialect, "parse_error", None))
             return dialect.parse(response, request, target)
 
-        return self._with_fresh_key(config, attempt)
+        with self._watched():
+            return self._with_fresh_key(attempt)
 
-    def open_stream(
-        self, dialect: ChatDialect, request: ChatRequest, config: ModelConfig, deadline: Deadline
-    ) -> "Started":
+    def open_stream(self, dialect: ChatDialect, request: ChatRequest) -> "Started":
         """The deltas of a streamed answer. The first has arrived when this returns: errors before it raise here."""
 
         def deltas(target: Target) -> Generator[ChatDelta]:
             wire = dialect.render(request, target)
-            with self._transport.stream(wire, target, deadline, getattr(dialect, "parse_error", None)) as events:
+            transport, deadline = self.invocation.transport, self.caller.deadline
+            with transport.stream(wire, target, deadline, getattr(dialect, "parse_error", None)) as events:
                 yield from dialect.parse_stream(events, target)
 
-        return self._with_fresh_key(config, lambda target: Started(deltas(target)))
+        with self._watched():
+            return self._with_fresh_key(lambda target: Started(deltas(target)))
 
-    def _with_fresh_key[T](self, config: ModelConfig, attempt: Callable[[Target], T]) -> T:
-        target = self._target(config)
+    def settle(self, usage: Usage, status: CallStatus = "ok") -> None:
+        """Book the usage, once whoever repeats the call, and tell logs and metrics."""
+        self.invocation.usage.settle(self.caller, self.config, usage, status)
+        logs.call_done(self.config, usage, self._milliseconds(), status)
+        metrics.count_call(self.config, usage, self._milliseconds())
+
+    def _with_fresh_key[T](self, attempt: Callable[[Target], T]) -> T:
+        target = self._target()
         try:
             return attempt(target)
         except CredentialRejected:
-            self._secrets.forget(config.tenant_id)
-            fresh = self._target(config)
+            self.invocation.secrets.forget(self.config.tenant_id)
+            fresh = self._target()
             if fresh.credential == target.credential:
                 raise
             return attempt(fresh)
 
-    def _target(self, config: ModelConfig) -> Target:
-        credential = self._secrets.find(config.tenant_id, config.llm_name, config.factory)
+    def _target(self) -> Target:
+        config = self.config
+        credential = self.invocation.secrets.find(config.tenant_id, config.llm_name, config.factory)
         if credential is None:
             if config.needs_key:
                 raise CredentialMissing(f"no key is stored for model {config.address!r}", param="model")
             credential = Credential()
         return Target(config, credential)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except TenantLLMError as error:
+            logs.call_failed(self.config, error, self._milliseconds())
+            if isinstance(error, ProviderError):
+                metrics.count_provider_error(self.config, error.code)
+            raise
+
+    def _milliseconds(self) -> float:
+        return (monotonic() - self.started) * 1000
 
 
 class Started(Iterator[ChatDelta]):

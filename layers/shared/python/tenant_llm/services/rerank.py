@@ -22,16 +22,16 @@ class RerankService:
 
         A score judges one document alone, so that splitting the documents changes none of them.
         """
-        config = self._invocation.config(caller, ModelType.RERANK, model)
-        dialect = load.rerank(config.dialect)
-        parts = batches(request.documents, config.quirks.max_batch)
+        call = self._invocation.begin(caller, ModelType.RERANK, model)
+        dialect = load.rerank(call.config.dialect)
+        parts = batches(request.documents, call.config.quirks.max_batch)
         top_n = request.top_n if len(parts) == 1 else None
         results = in_parallel(
-            lambda part: self._invocation.exchange(dialect, part, config, caller.deadline),
+            lambda part: call.exchange(dialect, part),
             [replace(request, documents=part, top_n=top_n) for part in parts],
         )
         usage = total_usage(result.usage for result in results) or tokens.rerank_usage(request)
-        self._invocation.usage.settle(caller, config, usage)
+        call.settle(usage)
         offsets = [sum(len(part) for part in parts[:number]) for number in range(len(parts))]
         ranked = [
             Ranked(offset + item.index, item.score)
@@ -39,4 +39,4 @@ class RerankService:
             for item in result.ranked
         ]
         ranked.sort(key=lambda item: (-item.score, item.index))
-        return RerankResult(tuple(ranked[: request.top_n]), usage, config.address)
+        return RerankResult(tuple(ranked[: request.top_n]), usage, call.config.address)

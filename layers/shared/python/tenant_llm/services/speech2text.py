@@ -22,12 +22,12 @@ class Speech2TextService:
 
         Seconds of audio are kept beside the tokens wherever the provider tells them.
         """
-        config = self._invocation.config(caller, ModelType.SPEECH2TEXT, model)
-        dialect = load.speech2text(config.dialect)
-        result = self._invocation.exchange(dialect, request, config, caller.deadline)
+        call = self._invocation.begin(caller, ModelType.SPEECH2TEXT, model)
+        dialect = load.speech2text(call.config.dialect)
+        result = call.exchange(dialect, request)
         usage = _usage(result)
-        self._invocation.usage.settle(caller, config, usage)
-        return replace(result, usage=usage, model=config.address)
+        call.settle(usage)
+        return replace(result, usage=usage, model=call.config.address)
 
 
 def _usage(result: TranscriptionResult) -> Usage:

@@ -19,11 +19,11 @@ class TtsService:
 
     def invoke(self, caller: Caller, model: str | None, request: SpeechRequest) -> SpeechResult:
         """The audio, settled. Characters are counted here, exactly; tokens are estimated where none are reported."""
-        config = self._invocation.config(caller, ModelType.TTS, model)
-        dialect = load.tts(config.dialect)
-        result = self._invocation.exchange(dialect, request, config, caller.deadline)
+        call = self._invocation.begin(caller, ModelType.TTS, model)
+        dialect = load.tts(call.config.dialect)
+        result = call.exchange(dialect, request)
         usage = result.usage or Usage(tokens.text_tokens(request.text), estimated=True)
         if not usage.native:
             usage = replace(usage, native={"characters": len(request.text)})
-        self._invocation.usage.settle(caller, config, usage)
-        return replace(result, usage=usage, model=config.address)
+        call.settle(usage)
+        return replace(result, usage=usage, model=call.config.address)
