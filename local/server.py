@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from time import monotonic
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 from uuid import uuid4
 
 from starlette.applications import Starlette
@@ -89,7 +89,7 @@ def _event(route: Route, request: Request, body: bytes) -> dict[str, Any]:
         "multiValueHeaders": {name: headers.getlist(name) for name in headers},
         "queryStringParameters": {name: values[-1] for name, values in many_queries.items()} or None,
         "multiValueQueryStringParameters": many_queries or None,
-        "pathParameters": dict(request.path_params) or None,
+        "pathParameters": {name: quote(value) for name, value in request.path_params.items()} or None,
         "stageVariables": None,
         "requestContext": {
             "accountId": "000000000000",

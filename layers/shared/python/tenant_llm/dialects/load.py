@@ -1,7 +1,7 @@
 """From a family and a model type to its module, imported when first asked for."""
 
 from importlib import import_module
-from typing import cast
+from typing import Any
 
 from tenant_llm.dialects.contract import (
     ChatDialect,
@@ -10,28 +10,44 @@ from tenant_llm.dialects.contract import (
     Speech2TextDialect,
     TtsDialect,
 )
+from tenant_llm.domain.errors import UnsupportedModelType
 
 
 def chat(family: str) -> ChatDialect:
     """The family's chat wire; images go through it too."""
-    return cast("ChatDialect", import_module(f"tenant_llm.dialects.{family}.chat"))
+    dialect: ChatDialect = _module(family, "chat")
+    return dialect
 
 
 def embedding(family: str) -> EmbeddingDialect:
     """The family's embedding wire."""
-    return cast("EmbeddingDialect", import_module(f"tenant_llm.dialects.{family}.embedding"))
+    dialect: EmbeddingDialect = _module(family, "embedding")
+    return dialect
 
 
 def rerank(family: str) -> RerankDialect:
     """The family's rerank wire."""
-    return cast("RerankDialect", import_module(f"tenant_llm.dialects.{family}.rerank"))
+    dialect: RerankDialect = _module(family, "rerank")
+    return dialect
 
 
 def speech2text(family: str) -> Speech2TextDialect:
     """The family's transcription wire."""
-    return cast("Speech2TextDialect", import_module(f"tenant_llm.dialects.{family}.speech2text"))
+    dialect: Speech2TextDialect = _module(family, "speech2text")
+    return dialect
 
 
 def tts(family: str) -> TtsDialect:
     """The family's speech wire."""
-    return cast("TtsDialect", import_module(f"tenant_llm.dialects.{family}.tts"))
+    dialect: TtsDialect = _module(family, "tts")
+    return dialect
+
+
+def _module(family: str, model_type: str) -> Any:
+    name = f"tenant_llm.dialects.{family}.{model_type}"
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise
+        raise UnsupportedModelType(f"the wire {family!r} is not spoken for {model_type!r} yet", param="model") from None
