@@ -2,6 +2,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from socket import create_server
+from ssl import SSLContext
 from threading import Event
 from typing import override
 
@@ -12,6 +13,7 @@ from tenant_llm.domain import errors
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.wire import WireRequest
 from tenant_llm.settings import Settings
+from tenant_llm.transport.client import ssl_context
 from tenant_llm.transport.http import HttpTransport
 from tenant_llm.transport.network import Budget, BudgetedStream, GuardedBackend
 from tenant_llm.transport.retry import Retry
@@ -27,6 +29,7 @@ class Detour(httpcore.SyncBackend):
 
     def __init__(self, port: int, unreachable: Iterable[str] = ()) -> None:
         self.dialled: list[str] = []
+        self.patience: list[float] = []
         self._port = port
         self._unreachable = set(unreachable)
 
@@ -40,6 +43,7 @@ class Detour(httpcore.SyncBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         self.dialled.append(host)
+        self.patience.append(timeout or 0.0)
         if host in self._unreachable:
             raise httpcore.ConnectTimeout("timed out")
         return super().connect_tcp("127.0.0.1", self._port, timeout, local_address, socket_options)
@@ -104,6 +108,47 @@ def test_the_next_address_is_tried_when_one_does_not_answer(provider: ProviderSe
 
     stream.close()
     assert detour.dialled == ["2606:4700::1111", _PUBLIC]
+
+
+def test_addresses_share_the_time_to_connect() -> None:
+    detour = Detour(0, unreachable=["1.1.1.1", _PUBLIC])
+
+    with pytest.raises(httpcore.ConnectTimeout):
+        backend(detour, ["1.1.1.1", _PUBLIC]).connect_tcp("api.example", 443, 600.0)
+
+    first, second = detour.patience
+    assert first <= 300.0 < second
+
+
+def test_connecting_takes_no_longer_than_the_deadline_leaves(provider: ProviderServer) -> None:
+    detour = Detour(port(provider))
+    budget = Budget(600.0, Deadline(100.0, lambda: 90.0))
+
+    backend(detour, [_PUBLIC]).connect_tcp("api.example", 443, budget).close()
+
+    assert 0 < detour.patience[0] <= 10.0
+
+
+class NotedStream(httpcore.NetworkStream):
+    """A connection that notes how long a handshake may take."""
+
+    def __init__(self) -> None:
+        self.patience: float | None = None
+
+    @override
+    def start_tls(
+        self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        self.patience = timeout
+        return self
+
+
+def test_a_handshake_takes_no_longer_than_the_deadline_leaves() -> None:
+    noted = NotedStream()
+
+    BudgetedStream(noted).start_tls(ssl_context(), "api.example", Budget(600.0, Deadline(100.0, lambda: 90.0)))
+
+    assert noted.patience == 10.0
 
 
 def test_a_name_none_of_whose_addresses_answers_ends_as_the_last_did() -> None:

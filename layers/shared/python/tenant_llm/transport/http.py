@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from json import loads
 from threading import Lock
 
@@ -91,7 +91,7 @@ class HttpTransport:
 
         def events(answer: Answer) -> Iterator[ServerEvent]:
             arriving = frame(answer.chunks())
-            first = list(_one(arriving))
+            first = list(islice(arriving, 1))
             for event in first:
                 _refuse_passing_fault(event, answer.headers)
             return chain(first, arriving)
@@ -107,7 +107,7 @@ class HttpTransport:
 
         def body(answer: Answer) -> tuple[Mapping[str, str], Iterator[bytes]]:
             arriving = answer.chunks()
-            return answer.headers, chain(list(_one(arriving)), arriving)
+            return answer.headers, chain(list(islice(arriving, 1)), arriving)
 
         with self._open(_Call(wire, target, deadline, parse_error), body) as opened:
             yield opened
@@ -171,13 +171,6 @@ class HttpTransport:
             if self._client is None:
                 self._client = build_client(self._settings, self._backend)
             return self._client
-
-
-def _one[T](items: Iterator[T]) -> Iterator[T]:
-    """The first item, if any."""
-    for item in items:
-        yield item
-        return
 
 
 def _refuse_passing_fault(event: ServerEvent, headers: Mapping[str, str]) -> None:
