@@ -12,6 +12,7 @@ from tenant_llm.domain.usage import Usage
 from tenant_llm.repositories.tenant_llm import TenantLLM, TenantLLMRepository
 from tenant_llm.repositories.usage_ledger import UsageRepository
 from tests.support.aws import Aws, recorded
+from tests.support.faults import Proxy, refusal
 
 GPT = TenantModel("acme", "gpt-4", "OpenAI", ModelType.CHAT)
 
@@ -152,3 +153,23 @@ def test_a_table_that_is_missing_is_a_refusal_of_ours(aws: Aws) -> None:
 
     with pytest.raises(ServiceUnavailable, match="ResourceNotFoundException"):
         models.find("acme", "gpt-4@OpenAI")
+
+
+def test_a_write_that_meets_a_settlement_is_tried_again(aws: Aws, proxy: Proxy) -> None:
+    models = TenantLLMRepository(aws.settings, sleep=lambda _: None)
+    proxy.plan("UpdateItem", [refusal("TransactionConflictException")] * 2)
+    proxy.plan("DeleteItem", [refusal("TransactionConflictException")])
+
+    stored = models.put(GPT)
+    deleted = models.delete("acme", "gpt-4@OpenAI")
+
+    assert (stored, deleted) == (GPT, True)
+    assert proxy.seen == ["UpdateItem"] * 3 + ["DeleteItem"] * 2
+
+
+def test_a_write_that_keeps_meeting_settlements_is_given_up(aws: Aws, proxy: Proxy) -> None:
+    models = TenantLLMRepository(aws.settings, sleep=lambda _: None)
+    proxy.plan("UpdateItem", [refusal("TransactionConflictException")] * 8)
+
+    with pytest.raises(ServiceUnavailable, match="8 writes"):
+        models.put(GPT)

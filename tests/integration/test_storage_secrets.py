@@ -1,6 +1,6 @@
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -11,8 +11,8 @@ from tenant_llm.domain.target import Credential
 from tenant_llm.domain.tenant import Tenant
 from tenant_llm.repositories.secrets import SecretStore
 from tenant_llm.repositories.tenant import TenantRepository
-from tests.support.aws import Aws, forget_everything
-from tests.support.faults import Proxy, faulty_proxy, refusal
+from tests.support.aws import Aws
+from tests.support.faults import Proxy, refusal
 
 KEY = {"api_key": "sk-0123456789-abcd"}
 OTHER_KEY = {"api_key": "sk-9876543210-wxyz"}
@@ -36,14 +36,6 @@ def tenants(aws: Aws) -> TenantRepository:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def proxy(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    with faulty_proxy(aws.env["AWS_ENDPOINT_URL"]) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        forget_everything()
-        yield proxy
 
 
 @pytest.fixture

@@ -11,6 +11,10 @@ from threading import Lock, Thread
 from typing import Any, override
 from urllib.parse import urlsplit
 
+import pytest
+
+from tests.support.aws import Aws, forget_everything
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -67,7 +71,7 @@ def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            fault = proxy.next_fault(self.headers["X-Amz-Target"].partition(".")[2])
+            fault = running.next_fault(self.headers["X-Amz-Target"].partition(".")[2])
             if isinstance(fault, Refusal):
                 self.answer(fault.status, json.dumps(fault.body).encode())
                 return
@@ -93,12 +97,21 @@ def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}")
+    running = Proxy(f"http://127.0.0.1:{server.server_address[1]}")
     thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield proxy
+        yield running
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture
+def proxy(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """What is built from now on talks to the embedded AWS through a proxy that can fail."""
+    with faulty_proxy(aws.env["AWS_ENDPOINT_URL"]) as running:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", running.url)
+        forget_everything()
+        yield running

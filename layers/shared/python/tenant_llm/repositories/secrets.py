@@ -17,7 +17,6 @@ no key is lost, and no claim is made for a key that is not there:
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from json import JSONDecodeError, dumps, loads
-from random import random
 from threading import Lock
 from time import monotonic, sleep
 
@@ -27,14 +26,13 @@ from tenant_llm.domain.errors import Conflict, CredentialMissing, TenantNotFound
 from tenant_llm.domain.target import Credential
 from tenant_llm.domain.wire import Json
 from tenant_llm.repositories.secret_versions import SecretVersions
+from tenant_llm.repositories.tables import attempts
 from tenant_llm.repositories.tenant import TenantRepository
 from tenant_llm.settings import Settings
 
 _CACHED_TENANTS = 1024
 _ABSENT_SECONDS = 15.0  # how long a key that was not there is not looked for again
 _ATTEMPTS = 12
-_FIRST_WAIT = 0.02
-_LONGEST_WAIT = 0.5
 _MASK = "****"
 _TAIL = 4
 _LONG_ENOUGH = 12  # a shorter key would show too much of itself
@@ -149,10 +147,9 @@ class SecretStore:
 
     def _repeat(self, tenant_id: str, attempt: Callable[[], bool]) -> None:
         try:
-            for number in range(_ATTEMPTS):
+            for _ in attempts(_ATTEMPTS, self._sleep):
                 if attempt():
                     return
-                self._sleep(random() * min(_LONGEST_WAIT, _FIRST_WAIT * 2**number))  # noqa: S311 - jitter
             raise Conflict(f"others are changing the keys of tenant {tenant_id!r}", param="tenant_id")
         finally:
             self.forget(tenant_id)

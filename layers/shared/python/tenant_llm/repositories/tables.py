@@ -1,8 +1,9 @@
 """What the repositories share: a model over the table of a given name, and AWS's refusals as an error of ours."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from random import random
 from types import new_class
 from typing import cast
 
@@ -22,6 +23,9 @@ REFUSED = "ConditionalCheckFailedException"
 _CONNECT_SECONDS = 2
 _READ_SECONDS = 3
 _RETRIES = 4
+
+_FIRST_WAIT = 0.01
+_LONGEST_WAIT = 0.5
 
 
 @cache
@@ -44,6 +48,14 @@ def bound[M: Model](model: type[M], table_name: str) -> type[M]:
     with suppress(ValueError):  # another model over the same table has told it already
         table.connection.add_meta_table(schema)
     return bound_class
+
+
+def attempts(count: int, sleep: Callable[[float], None]) -> Iterator[None]:
+    """That many turns, with a random wait before each but the first that may be longer every time."""
+    for number in range(count):
+        if number:
+            sleep(random() * min(_LONGEST_WAIT, _FIRST_WAIT * 2**number))  # noqa: S311 - jitter
+        yield
 
 
 @contextmanager

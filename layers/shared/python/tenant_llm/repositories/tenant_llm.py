@@ -1,18 +1,24 @@
 """The TenantLLM table: one item a tenant's model, under its address."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from time import sleep
 
 from pynamodb.attributes import Attribute, BooleanAttribute, NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
-from pynamodb.exceptions import DeleteError
+from pynamodb.exceptions import DeleteError, UpdateError
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
+from tenant_llm.domain.errors import ServiceUnavailable
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import TenantModel
-from tenant_llm.repositories.tables import REFUSED, bound, storage
+from tenant_llm.repositories.tables import REFUSED, attempts, bound, storage
 from tenant_llm.settings import Settings
+
+# What a write hears that meets a transaction in its item; the SDK does not try it again.
+_CONFLICT = "TransactionConflictException"
+_ATTEMPTS = 8
 
 
 class _ByFactory(GlobalSecondaryIndex["TenantLLM"]):
@@ -66,8 +72,9 @@ class TenantLLMRepository:
     Every method raises ``ServiceUnavailable`` when DynamoDB refuses.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         self._model = bound(TenantLLM, settings.tenant_llm_table)
+        self._sleep = sleep
 
     def find(self, tenant_id: str, address: str) -> TenantModel | None:
         """The model at exactly that address: one item read."""
@@ -118,25 +125,32 @@ class TenantLLMRepository:
             The model as it is stored now.
         """
         item = self._model(model.tenant_id, model.address)
-        with storage():
-            item.update(_changes(self._model, model, datetime.now(UTC)))
+        self._write(lambda: item.update(_changes(self._model, model, datetime.now(UTC))))
         return _value(item)
 
     def delete(self, tenant_id: str, address: str) -> bool:
         """Remove a model; whether there was one."""
-        with storage():
-            try:
-                self._model(tenant_id, address).delete(self._model.tenant_id.exists())
-            except DeleteError as error:
-                if error.cause_response_code != REFUSED:
-                    raise
-                return False
-        return True
+        return self._write(lambda: self._model(tenant_id, address).delete(self._model.tenant_id.exists()))
 
     def list(self, tenant_id: str) -> list[TenantModel]:
         """All models of the tenant, by address."""
         with storage():
             return [_value(item) for item in self._model.query(tenant_id, consistent_read=True)]
+
+    def _write(self, write: Callable[[], object]) -> bool:
+        """Whether the write's condition held. One that meets a call's settlement in the row is tried again."""
+        with storage():
+            for _ in attempts(_ATTEMPTS, self._sleep):
+                try:
+                    write()
+                except (UpdateError, DeleteError) as error:
+                    if error.cause_response_code == REFUSED:
+                        return False
+                    if error.cause_response_code != _CONFLICT:
+                        raise
+                else:
+                    return True
+        raise ServiceUnavailable(f"storage refuses: {_ATTEMPTS} writes met a settlement")
 
 
 def _changes(row: type[TenantLLM], model: TenantModel, now: datetime) -> list[Action]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from math import isfinite
-from random import random
 from time import sleep
 from typing import Any, Literal, Self, override
 from uuid import uuid4
@@ -30,7 +29,7 @@ from pynamodb.transactions import TransactWrite
 
 from tenant_llm.domain.errors import ServiceUnavailable
 from tenant_llm.domain.settlement import DayUsage, Settlement
-from tenant_llm.repositories.tables import bound, connection, storage
+from tenant_llm.repositories.tables import attempts, bound, connection, storage
 from tenant_llm.repositories.tenant_llm import TenantLLM
 from tenant_llm.settings import Settings
 
@@ -39,8 +38,6 @@ type Outcome = Literal["counted", "repeated", "no_row"]
 _NATIVE = "native_"
 _REFUSED = "ConditionalCheckFailed"
 _ATTEMPTS = 8
-_FIRST_WAIT = 0.02
-_LONGEST_WAIT = 0.5
 # A sort key has at most 1024 bytes; callers choose their request ids
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
 _LONGEST_REQUEST_ID = 256
@@ -153,12 +150,11 @@ class UsageRepository:
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """
         token = uuid4().hex
-        for attempt in range(_ATTEMPTS):
+        for _ in attempts(_ATTEMPTS, self._sleep):
             with storage():
                 outcome = self._transact(settlement, row, token)
             if outcome is not None:
                 return outcome
-            self._sleep(random() * min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt))  # noqa: S311 - jitter
         raise ServiceUnavailable(f"storage refuses: {_ATTEMPTS} transactions were cancelled by others")
 
     def _transact(self, settlement: Settlement, row: str | None, token: str) -> Outcome | None:
