@@ -83,7 +83,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
         if address in _NAT64:
             inner = IPv4Address(address.packed[-4:])
         if inner is None:
-            return address.is_global and address in _GLOBAL_UNICAST and address.sixtofour is None
+            return address.is_global and address in _GLOBAL_UNICAST
         address = inner
     relay = address.packed[:3] == _RELAYS.packed[:3]
     return address.is_global and not (address.is_multicast or address.is_reserved or relay)
