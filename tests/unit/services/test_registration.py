@@ -125,3 +125,14 @@ def test_optional_fields_are_kept() -> None:
     row = _provider(optional_credential=("group_id",))
 
     assert registration.credential_fields(row, {"api_key": "k", "group_id": "g"}) == {"api_key": "k", "group_id": "g"}
+
+
+def test_langfuses_keys_have_a_place_of_their_own() -> None:
+    row = registration.place_provider("langfuse")
+
+    assert registration.credential_fields(row, {"public_key": "pk-1", "secret_key": "sk-1"}) == {
+        "public_key": "pk-1",
+        "secret_key": "sk-1",
+    }
+    with pytest.raises(InvalidRequest, match="'secret_key'"):
+        registration.credential_fields(row, {"public_key": "pk-1"})

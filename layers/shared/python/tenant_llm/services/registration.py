@@ -8,6 +8,7 @@ from tenant_llm.catalogue.schema import Provider
 from tenant_llm.domain.errors import InvalidRequest, UnsupportedModelType
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.names import parse_model_name
+from tenant_llm.domain.target import LANGFUSE
 
 _TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LONGEST_NAME = 256
@@ -17,6 +18,16 @@ _LONGEST_ADDRESS_BYTES = 1000
 # A tenant's keys share one secret of at most 65,536 bytes:
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 _LONGEST_KEY = 8192
+# Not a provider, but its keys are kept like one's.
+_LANGFUSE = Provider(
+    name=LANGFUSE,
+    base_url=None,
+    dialects={},
+    docs="https://langfuse.com/docs/observability/sdk/overview",
+    checked="2026-11-23",
+    credential=("public_key", "secret_key"),
+    optional_credential=("host",),
+)
 
 
 def check_tenant_id(tenant_id: str) -> None:
@@ -92,11 +103,13 @@ def needs_base_url(row: Provider, model_type: ModelType) -> bool:
 
 
 def place_provider(place: str) -> Provider:
-    """The catalogue row behind a key's place: a factory, or one model's address ``llm_name@factory``.
+    """The row behind a key's place: a factory's, or that of one model's address, or the one for Langfuse's keys.
 
     Raises:
         InvalidRequest: When no factory of the catalogue is named, or the model's name cannot be one.
     """
+    if place == LANGFUSE:
+        return _LANGFUSE
     if is_factory(place):
         return known_provider(place, "place")
     name = parse_model_name(place, is_factory=is_factory)
