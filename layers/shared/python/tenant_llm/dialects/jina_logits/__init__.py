@@ -1,0 +1,1 @@
+"""The shared rerank wire, spoken by servers whose scores are logits."""
