@@ -4,6 +4,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 PORT ?= 8080
+STAGE ?= dev
 ARCH ?= arm64
 UV_VERSION := 0.13.9
 SAM_VERSION := 1.170.0
@@ -12,6 +13,7 @@ MINISTACK_VERSION := 1.5.33
 BIN := .venv/bin
 UV := $(BIN)/uv
 export MOTO_DISABLE_GLOBAL_CORS := true
+export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help setup run test check fmt lint types arch template lock build ministack deploy clean
 
@@ -47,7 +49,7 @@ types: setup ## mypy, strict
 	@$(BIN)/mypy
 
 arch: setup ## who may import whom
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache
 
 template: setup ## cfn-lint on template.yaml
 	@$(BIN)/cfn-lint template.yaml
@@ -57,8 +59,12 @@ lock: setup ## renew uv.lock and what is made from it
 	@$(UV) export --quiet --frozen --no-dev --no-emit-project --no-annotate --no-header -o layers/dependencies/requirements.txt
 	@$(BIN)/python tools/provider_table.py
 
-build: setup .sam/ready ## sam build: functions and both layers, into .aws-sam (ARCH=arm64 or x86_64)
-	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.sam/bin:$$PATH" ARCH=$(ARCH) .sam/bin/sam build --parameter-overrides Architecture=$(ARCH)
+# A cache for each architecture: SAM's key does not hold what the layer's Makefile reads from the environment.
+build: setup .sam/ready ## sam build into .aws-sam, then import what was built (ARCH=arm64 or x86_64)
+	@echo "Building the functions and the two layers for $(ARCH) …"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" ARCH=$(ARCH) .sam/bin/sam build --cached --cache-dir .aws-sam/cache/$(ARCH) \
+		--parameter-overrides Architecture=$(ARCH)
+	@$(BIN)/python -m tools.check_build $(ARCH)
 
 .sam/ready:
 	@echo "Installing the SAM CLI in .sam …"
@@ -71,8 +77,9 @@ ministack: .ministack/ready ## the atomic emulator that some integration tests a
 	@$(PYTHON) -m venv .ministack && .ministack/bin/pip install --quiet --disable-pip-version-check ministack==$(MINISTACK_VERSION)
 	@touch $@
 
-deploy: build ## sam deploy; the first time with: make deploy GUIDED=--guided
-	@.sam/bin/sam deploy $(GUIDED) --parameter-overrides Architecture=$(ARCH)
+deploy: build ## sam deploy as the stack tenant-llm-$(STAGE) (STAGE=dev, ARCH=arm64, PARAMETERS="Name=value …")
+	@.sam/bin/sam deploy --stack-name tenant-llm-$(STAGE) \
+		--parameter-overrides Stage=$(STAGE) Architecture=$(ARCH) $(PARAMETERS)
 
 clean: ## remove what the commands above have made
 	@rm -rf .venv .sam .ministack .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
