@@ -2,15 +2,17 @@ import logging
 from collections.abc import Callable
 from typing import get_args
 
+import httpx
 import pytest
 
 from tenant_llm.domain import errors
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.wire import Auth, Bearer, HeaderKey, NoAuth, QueryKey, WireRequest
 from tenant_llm.transport import auth
+from tenant_llm.transport.client import SIGN, build_client
 from tenant_llm.transport.http import HttpTransport
 from tests.support.provider import Cut, ProviderServer
-from tests.support.transport import KEY, chain, post, soon, target
+from tests.support.transport import KEY, OPEN, chain, post, soon, target
 
 
 @pytest.mark.parametrize(
@@ -57,11 +59,12 @@ def test_a_key_stored_for_a_keyless_target_is_sent(transport: HttpTransport, pro
     assert provider.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+@pytest.mark.parametrize("key", [KEY, None])
 def test_a_credential_without_the_field_is_told_before_anything_is_sent(
-    transport: HttpTransport, provider: ProviderServer
+    transport: HttpTransport, provider: ProviderServer, key: str | None
 ) -> None:
     with pytest.raises(errors.CredentialMissing, match="'other_key'"):
-        transport.send(post(provider, Bearer("other_key")), target(), soon())
+        transport.send(post(provider, Bearer("other_key")), target(key), soon())
 
     assert provider.connections == 0
 
@@ -99,6 +102,16 @@ def test_a_header_that_cannot_be_sent_is_not_quoted(
         transport.send(wire, target(), soon())
 
     assert not any("header'" in repr(item) for item in chain(caught.value))
+
+
+def test_a_header_that_a_scheme_makes_is_judged_too(provider: ProviderServer) -> None:
+    def sign(request: httpx.Request) -> None:
+        request.headers["x-key"] = "secret\nsecret"
+
+    with build_client(OPEN) as client, pytest.raises(errors.InvalidRequest, match="'x-key'") as caught:
+        client.post(provider.url, extensions={SIGN: sign})
+
+    assert not any("secret" in f"{item} {item!r}" for item in chain(caught.value))
 
 
 @pytest.mark.parametrize(

@@ -288,3 +288,12 @@ def test_a_refusal_whose_body_breaks_off_is_still_one(transport: HttpTransport, 
         transport.send(post(provider), target(), soon())
 
     assert caught.value.status == 404
+
+
+def test_a_refusal_without_end_is_hung_up_on(transport: HttpTransport, provider: ProviderServer) -> None:
+    provider.stream(*[b"no! " * 25_000] * 500, status=400)
+
+    with pytest.raises(errors.ProviderRejected, match="no! no! "):
+        transport.send(post(provider), target(), soon())
+
+    assert provider.hung_up.wait(10)

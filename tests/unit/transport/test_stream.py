@@ -137,6 +137,22 @@ def test_a_stream_that_falls_silent_ends_with_the_deadline(transport: HttpTransp
     assert first.data == "one"
 
 
+def test_what_has_arrived_already_is_not_handed_out_after_the_deadline(
+    transport: HttpTransport, provider: ProviderServer
+) -> None:
+    now = [0.0]
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    provider.raw(head + b"b\r\ndata: one\n\n\r\n" + b"b\r\ndata: two\n\n\r\n0\r\n\r\n")
+
+    with transport.stream(events_of(provider), target(), Deadline(10.0, lambda: now[0])) as events:
+        first = next(events)
+        now[0] = 11.0
+        with pytest.raises(errors.DeadlineExceeded):
+            next(events)
+
+    assert first.data == "one"
+
+
 def test_leaving_a_stream_early_hangs_up(transport: HttpTransport, provider: ProviderServer) -> None:
     gate = Gate()
     provider.stream(b"data: one\n\n", gate, *[b"data: more\n\n" * 1000] * 200)
