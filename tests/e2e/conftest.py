@@ -56,8 +56,9 @@ def open_shop(tenant_id: str, api: str, base_url: str) -> Shop:
     for model_type in ModelType:
         name = f"my-{model_type}"
         model = TenantModel(tenant_id, name, "OpenAI-API-Compatible", model_type, api_base=base_url)
-        service.register(model, "key-of-the-shop-0123456789")
+        service.register(model)
         defaults[model_type] = model.address
+    service.put_credential(tenant_id, "OpenAI-API-Compatible", "key-of-the-shop-0123456789")
     service.set_defaults(tenant_id, defaults)
     token, _ = service.issue_token(tenant_id, "e2e")
     return Shop(tenant_id, token, api)

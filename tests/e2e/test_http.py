@@ -64,11 +64,8 @@ def test_configs_types_and_factories_are_told_without_keys(http: httpx.Client) -
 
 def test_a_tenants_token_opens_its_own_things_only(http: httpx.Client, shop: Shop, provider: ProviderServer) -> None:
     other = open_shop("other", shop.url, f"{provider.url}/v1")
-    forged = {
-        "tenant_id": "shop",
-        "x-tenant-id": "shop",
-        "x-amzn-request-context": '{"authorizer":{"tenant_id":"shop"}}',
-    }
+    context = json.dumps({"authorizer": {"tenant_id": "shop"}})
+    forged = {"tenant_id": "shop", "x-tenant-id": "shop", "x-amzn-request-context": context}
     http.post("/v1/usage", json={"llm_type": "chat", "used_tokens": 30})
 
     answer = httpx.get(f"{shop.url}/v1/usage", headers=other.headers | forged, params={"tenant_id": "shop"}).json()
@@ -85,7 +82,7 @@ def test_a_tenants_token_opens_its_own_things_only(http: httpx.Client, shop: Sho
         (
             "POST",
             "/v1/chat/completions",
-            {"json": {"messages": [{"role": "cat", "content": "x"}]}},
+            {"json": {"messages": [{"role": "cat"}]}},
             400,
             "messages[0].role",
         ),

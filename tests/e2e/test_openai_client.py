@@ -126,7 +126,7 @@ def test_embeddings_in_either_encoding(
 
     answer = client.embeddings.create(model="my-embedding", input=["a", "b"], encoding_format=encoding_format)
 
-    vectors = [item.embedding for item in answer.data]
+    vectors: list[Any] = [item.embedding for item in answer.data]
     if encoding_format != "base64":
         assert vectors == [[1.0, 0.25], [0.5, -1.0]]
     else:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tenant_llm import bootstrap
+from tenant_llm.catalogue import load as catalogue
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatRequest
 from tenant_llm.domain.deadline import Deadline
@@ -332,15 +334,11 @@ def test_a_stream_that_never_begins_books_nothing(bundle: Aws, provider: Provide
 def test_embeddings_are_split_as_the_provider_takes_them_and_settled_once(
     bundle: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
-    from tenant_llm.services import resolution
-
     add_tenant(bundle.settings, address="e@OpenAI", model_type=ModelType.EMBEDDING, api_base=f"{provider.url}/v1")
-    known = resolution.provider("OpenAI")
+    known = catalogue.provider("OpenAI")
     assert known is not None
     small = replace(known, common_quirks=replace(known.common_quirks, max_batch=1))
-    monkeypatch.setattr(resolution, "provider", lambda _: small)
+    monkeypatch.setattr("tenant_llm.services.resolution.provider", lambda _: small)
     provider.reply({"data": [{"index": 0, "embedding": [1.0, 0.5]}], "usage": {"prompt_tokens": 3, "total_tokens": 3}})
     handler = import_module("functions.invoke_embedding.handler").handler
 
