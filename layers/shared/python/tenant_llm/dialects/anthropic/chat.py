@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from json import JSONDecodeError, dumps, loads
+from json import dumps
 
 from tenant_llm.dialects.anthropic import params
 from tenant_llm.dialects.anthropic.conversation import system, turns
@@ -12,6 +12,7 @@ from tenant_llm.dialects.anthropic.usage import counts, usage_of
 from tenant_llm.dialects.anthropic.words import THOUGHTS, finish_reason, unplaced
 from tenant_llm.dialects.body import post_json, wire_model
 from tenant_llm.dialects.errors import refuse_error_object
+from tenant_llm.dialects.events import decoded
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice, ToolCall
 from tenant_llm.domain.errors import MalformedAnswer, ProviderUnavailable
 from tenant_llm.domain.target import Target
@@ -92,8 +93,8 @@ def parse_stream(events: Iterable[ServerEvent], target: Target) -> Iterator[Chat
         MalformedAnswer: When an event is not a JSON object.
     """
     reader = StreamReader()
-    for event in events:
-        for delta in reader.read(_event(event)):
+    for event in decoded(events):
+        for delta in reader.read(event):
             if delta != ChatDelta():
                 yield delta
     if not reader.ended:
@@ -107,17 +108,6 @@ def _system(request: ChatRequest) -> str | list[JsonObject] | None:
     if isinstance(said, list):
         return [*said, {"type": "text", "text": _JSON_ONLY}]
     return f"{said}\n\n{_JSON_ONLY}" if said else _JSON_ONLY
-
-
-def _event(event: ServerEvent) -> Mapping[str, Json]:
-    try:
-        data = loads(event.data)
-    except JSONDecodeError as error:
-        raise MalformedAnswer(f"an event of the provider's stream is not JSON: {event.data[:200]!r}") from error
-    if not isinstance(data, dict):
-        raise MalformedAnswer(f"an event of the provider's stream is no object: {event.data[:200]!r}")
-    refuse_error_object(data, {})
-    return data
 
 
 def _choice(content: list[JsonObject], answer: Mapping[str, Json]) -> Choice:
