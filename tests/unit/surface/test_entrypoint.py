@@ -94,7 +94,7 @@ def test_path_parameters_are_decoded() -> None:
 
     over_http(entrypoint({"GET /v1/models/{model+}": operation}), load_event("http/models_get"))
 
-    assert calls[0].path == {"model": "BAAI/bge-m3@Xinference"}
+    assert calls[0].path == {"model": "BAAI/bge-m3@OpenAI-API-Compatible"}
 
 
 def test_the_deadline_leaves_a_second_of_lambdas_time() -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from json import JSONDecodeError, loads
+from json import loads
 from math import isfinite
 
 from tenant_llm.dialects import error_body
@@ -84,7 +84,7 @@ def answer_error(response: WireResponse, parse_error: ParseError | None = None) 
     text = response.content.decode(errors="replace")
     try:
         body = loads(text)
-    except JSONDecodeError:
+    except (ValueError, RecursionError):
         body = text
     return provider_error(response.status, body, response.headers, parse_error)
 

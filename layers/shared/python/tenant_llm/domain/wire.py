@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from json import JSONDecodeError, loads
+from json import loads
 from typing import Any, Literal
 
 from tenant_llm.domain.errors import MalformedAnswer
@@ -42,7 +42,18 @@ class NoAuth:
     """Nothing is sent."""
 
 
-type Auth = Bearer | HeaderKey | QueryKey | NoAuth
+@dataclass(frozen=True, slots=True)
+class SigV4:
+    """AWS Signature Version 4 with keys of the tenant's; ``key_id``, ``secret`` and ``token`` name credential fields."""
+
+    service: str
+    region: str
+    key_id: str
+    secret: str
+    token: str | None = None
+
+
+type Auth = Bearer | HeaderKey | QueryKey | NoAuth | SigV4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class Form:
     files: Mapping[str, File]
 
 
-type Framing = Literal["sse", "ndjson"]
+type Framing = Literal["sse", "ndjson", "aws"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +115,7 @@ class WireResponse:
         """
         try:
             return loads(self.content)
-        except (JSONDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # no JSON, a number too long to read, lists too deep
             raise MalformedAnswer(f"the provider's answer is not JSON: {self.content[:200]!r}") from error
 
 
