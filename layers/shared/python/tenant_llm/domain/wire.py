@@ -44,7 +44,7 @@ class NoAuth:
 
 @dataclass(frozen=True, slots=True)
 class SigV4:
-    """AWS Signature Version 4 with keys of the tenant's; ``key_id``, ``secret`` and ``token`` name credential fields."""
+    """AWS Signature Version 4; ``key_id``, ``secret`` and ``token`` name the fields of the credential."""
 
     service: str
     region: str

@@ -11,7 +11,7 @@ from threading import Lock
 import httpcore
 import httpx
 
-from tenant_llm.dialects import sse
+from tenant_llm.dialects import eventstream, sse
 from tenant_llm.dialects.errors import ParseError, refuse_error_object
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import ProviderError
@@ -28,6 +28,7 @@ from tenant_llm.transport.retry import Retry
 _FRAMES: Mapping[Framing, Callable[[Iterable[bytes]], Iterator[ServerEvent]]] = {
     "sse": sse.sse,
     "ndjson": sse.ndjson,
+    "aws": eventstream.events,
 }
 
 

@@ -8,7 +8,7 @@ import re
 import wave
 from collections.abc import Iterator
 from io import BytesIO
-from json import JSONDecodeError, loads
+from json import loads
 
 from tenant_llm.dialects import sse
 from tenant_llm.dialects.body import apply_quirks
@@ -94,7 +94,7 @@ def _events(response: WireResponse) -> Iterator[Json]:
     for event in sse.sse([response.content]):
         try:
             yield loads(event.data)
-        except JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise MalformedAnswer(f"an event of the provider's answer is not JSON: {event.data[:200]!r}") from error
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import httpx
 
 from tenant_llm.domain.target import Target
-from tenant_llm.domain.wire import Auth, Bearer, HeaderKey, NoAuth, QueryKey, WireResponse
+from tenant_llm.domain.wire import Auth, Bearer, HeaderKey, NoAuth, QueryKey, SigV4, WireResponse
 
 type Fetch = Callable[[httpx.Request], WireResponse]
 type Scheme = Callable[[httpx.Request, Any, Any, Fetch], None]
@@ -22,6 +22,7 @@ _SCHEMES: Mapping[type[Auth], tuple[str, str]] = {
     HeaderKey: ("static", "header_key"),
     QueryKey: ("static", "query_key"),
     NoAuth: ("static", "nothing"),
+    SigV4: ("sigv4", "sigv4"),
 }
 """The class of an ``Auth`` value → module of this package, function."""
 

@@ -9,29 +9,29 @@ from tenant_llm.domain.wire import Bearer, HeaderKey, NoAuth, QueryKey
 
 def bearer(request: Request, auth: Bearer, credential: Credential, _fetch: object) -> None:
     """``Authorization: Bearer <key>``, https://www.rfc-editor.org/rfc/rfc6750#section-2.1."""
-    request.headers["authorization"] = f"{auth.scheme} {_key(credential, auth.field)}"
+    request.headers["authorization"] = f"{auth.scheme} {key(credential, auth.field)}"
 
 
 def header_key(request: Request, auth: HeaderKey, credential: Credential, _fetch: object) -> None:
     """The key in a header of its own."""
-    request.headers[auth.name] = _key(credential, auth.field)
+    request.headers[auth.name] = key(credential, auth.field)
 
 
 def query_key(request: Request, auth: QueryKey, credential: Credential, _fetch: object) -> None:
     """The key in the query string."""
-    request.url = request.url.copy_set_param(auth.name, _key(credential, auth.field))
+    request.url = request.url.copy_set_param(auth.name, key(credential, auth.field))
 
 
 def nothing(_request: Request, _auth: NoAuth, _credential: Credential, _fetch: object) -> None:
     """No key at all."""
 
 
-def _key(credential: Credential, field: str) -> str:
-    """The key without the blanks that come with copying it.
+def key(credential: Credential, field: str) -> str:
+    """The key in a field, without the blanks that come with copying it.
 
     The libraries below quote a header they refuse in their exceptions, so a key that is no header is refused here.
     """
-    key = credential.get(field).strip()
-    if not (key and key.isascii() and key.isprintable()):
+    value = credential.get(field).strip()
+    if not (value and value.isascii() and value.isprintable()):
         raise CredentialRejected(f"the stored {field!r} is empty or has characters that no key has", param=field)
-    return key
+    return value
