@@ -9,6 +9,7 @@ from re import compile as pattern
 
 from tenant_llm.dialects.anthropic.blocks import blocks, text_block
 from tenant_llm.dialects.content import TextPart, message_parts, system_text
+from tenant_llm.dialects.fields import object_of, objects_of
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.wire import Json, JsonObject
 
@@ -58,7 +59,7 @@ def turns(messages: Sequence[JsonObject]) -> list[JsonObject]:
 def _said(message: JsonObject, where: str) -> list[JsonObject]:
     match message.get("role"):
         case "assistant":
-            kept = [block for name in _KEPT for block in message.get(name) or []]
+            kept = [block for name in _KEPT for block in objects_of(message, name, where)]
             return [*kept, *blocks(message.get("content"), f"{where}.content"), *_tool_uses(message, where)]
         case "tool" | "function":
             return [_tool_result(message, where)]
@@ -77,12 +78,13 @@ def _tool_result(message: JsonObject, where: str) -> JsonObject:
 
 
 def _tool_uses(message: JsonObject, where: str) -> list[JsonObject]:
-    if old := message.get("function_call"):
+    if old := object_of(message, "function_call", where):
         return [_tool_use(old, old.get("name"), f"{where}.function_call")]
-    return [
-        _tool_use(call.get("function") or {}, call.get("id"), f"{where}.tool_calls[{index}].function")
-        for index, call in enumerate(message.get("tool_calls") or [])
-    ]
+    result: list[JsonObject] = []
+    for index, call in enumerate(objects_of(message, "tool_calls", where)):
+        place = f"{where}.tool_calls[{index}]"
+        result.append(_tool_use(object_of(call, "function", place), call.get("id"), f"{place}.function"))
+    return result
 
 
 def _tool_use(function: JsonObject, id_: Json, where: str) -> JsonObject:

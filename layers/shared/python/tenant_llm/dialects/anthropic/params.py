@@ -7,6 +7,7 @@ https://platform.claude.com/docs/en/api/openai-sdk.
 from collections.abc import Mapping, Sequence
 
 from tenant_llm.dialects.anthropic.schema import closed
+from tenant_llm.dialects.fields import number_of, object_of, texts_of
 from tenant_llm.domain.chat import ChatRequest
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.quirks import Quirks
@@ -14,6 +15,9 @@ from tenant_llm.domain.wire import Json, JsonObject
 
 DEFAULT_MAX_TOKENS = 8192
 """The field is required here; what all current models can write. A row's or profile's default goes before it."""
+
+DEFAULT_MAX_TOKENS_THINKING = 32_000
+"""The same where effort is asked for, since thoughts count too; what all models that think can write."""
 
 _TRANSLATED = frozenset({
     "max_tokens", "max_completion_tokens", "temperature", "stop", "stop_sequences", "parallel_tool_calls", "user",
@@ -33,14 +37,14 @@ def parameters(request: ChatRequest, quirks: Quirks) -> JsonObject:
     """Limits, sampling and who asks; fields that neither OpenAI nor this module knows go as they are.
 
     Raises:
-        InvalidRequest: When more than one choice is asked for.
+        InvalidRequest: When more than one choice is asked for, or a field is not of its kind.
     """
     given = request.params
-    if (given.get("n") or 1) != 1:
+    if number_of(given, "n") not in {None, 1}:
         raise InvalidRequest(f"n is {given['n']!r}: this provider answers with one choice", param="n")
     body = {name: value for name, value in given.items() if name not in _TRANSLATED and name not in _DROPPED}
     body["max_tokens"] = max_tokens(given, quirks)
-    if (temperature := given.get("temperature")) is not None:
+    if (temperature := number_of(given, "temperature")) is not None:
         body["temperature"] = min(max(temperature, 0), 1)
     body["stop_sequences"] = _stops(given)
     body["metadata"] = _metadata(given)
@@ -50,19 +54,21 @@ def parameters(request: ChatRequest, quirks: Quirks) -> JsonObject:
 
 def max_tokens(given: Mapping[str, Json], quirks: Quirks) -> int:
     """Tokens the answer may have, thinking included."""
-    asked = given.get("max_completion_tokens") or given.get("max_tokens")
-    return int(asked or quirks.defaults.get("max_tokens") or DEFAULT_MAX_TOKENS)
+    asked = number_of(given, "max_completion_tokens", "max_tokens") or quirks.defaults.get("max_tokens")
+    thinks = _effort(given) not in {None, "none"}
+    return int(asked or (DEFAULT_MAX_TOKENS_THINKING if thinks else DEFAULT_MAX_TOKENS))
 
 
 def output_config(request: ChatRequest, quirks: Quirks) -> JsonObject | None:
     """The schema of the answer and how hard to try; the caller's own ``output_config`` is the base of it."""
-    config = dict(request.params.get("output_config") or {})
+    config = dict(object_of(request.params, "output_config"))
     effort = _effort(request.params)
     if effort not in {None, "none"} and not thinks_by_budget(quirks):
         config.setdefault("effort", effort)
     wanted = request.response_format or {}
     if wanted.get("type") == "json_schema":
-        config["format"] = {"type": "json_schema", "schema": closed((wanted.get("json_schema") or {}).get("schema"))}
+        schema = object_of(wanted, "json_schema", "response_format").get("schema")
+        config["format"] = {"type": "json_schema", "schema": closed(schema)}
     return config or None
 
 
@@ -97,7 +103,7 @@ def thinks_by_budget(quirks: Quirks) -> bool:
 
 def _effort(given: Mapping[str, Json]) -> str | None:
     effort = given.get("reasoning_effort")
-    return None if effort is None else _EFFORTS.get(effort, effort)
+    return None if effort is None else _EFFORTS.get(str(effort), str(effort))
 
 
 def _in_a_turn(messages: Sequence[JsonObject]) -> bool:
@@ -109,12 +115,11 @@ def _in_a_turn(messages: Sequence[JsonObject]) -> bool:
 
 def _stops(given: Mapping[str, Json]) -> list[str] | None:
     """White space alone is no stop sequence here."""
-    stops = given.get("stop_sequences") or given.get("stop") or []
-    stops = [stops] if isinstance(stops, str) else stops
-    return [stop for stop in stops if stop.strip()] or None
+    return [stop for stop in texts_of(given, "stop_sequences", "stop") or [] if stop.strip()] or None
 
 
 def _metadata(given: Mapping[str, Json]) -> JsonObject | None:
     """This wire's metadata has one field, an opaque id of the user; OpenAI's takes any."""
-    user = (given.get("metadata") or {}).get("user_id") or given.get("safety_identifier") or given.get("user")
+    known = object_of(given, "metadata").get("user_id")
+    user = known or given.get("safety_identifier") or given.get("user")
     return {"user_id": user} if user else None

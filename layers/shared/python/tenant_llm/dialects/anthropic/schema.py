@@ -46,7 +46,7 @@ def _inner(name: str, value: Json) -> Json:
 
 
 def _is_limit(name: str, value: Json) -> bool:
-    return name in _LIMITS or (name == "minItems" and value not in (0, 1))
+    return name in _LIMITS or (name == "minItems" and value not in [0, 1])
 
 
 def _types(schema: Mapping[str, Json]) -> list[Json]:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from tenant_llm.dialects.anthropic.schema import closed
+from tenant_llm.dialects.fields import object_of
 from tenant_llm.domain.chat import ChatRequest
+from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.wire import Json, JsonObject
 
 _CHOICES = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
@@ -11,7 +13,9 @@ _CHOICES = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
 
 def tools(offered: Sequence[JsonObject]) -> list[JsonObject]:
     """Functions with their schema; tools that the provider runs itself (another ``type``) as the caller wrote them."""
-    return [_tool(tool) if tool.get("type") == "function" else tool for tool in offered]
+    return [
+        _tool(tool, f"tools[{index}]") if tool.get("type") == "function" else tool for index, tool in enumerate(offered)
+    ]
 
 
 def tool_choice(request: ChatRequest) -> JsonObject | None:
@@ -29,9 +33,9 @@ def is_forced(choice: Mapping[str, Json] | None) -> bool:
     return choice is not None and choice["type"] in {"any", "tool"}
 
 
-def _tool(tool: JsonObject) -> JsonObject:
-    function = tool.get("function") or {}
-    schema = {"type": "object", "properties": {}, **(function.get("parameters") or {})}
+def _tool(tool: JsonObject, where: str) -> JsonObject:
+    function = object_of(tool, "function", where)
+    schema = {"type": "object", "properties": {}, **object_of(function, "parameters", f"{where}.function")}
     result: JsonObject = {"name": function.get("name"), "input_schema": schema}
     if function.get("description"):
         result["description"] = function["description"]
@@ -43,9 +47,15 @@ def _tool(tool: JsonObject) -> JsonObject:
 
 
 def _choice(choice: Json) -> JsonObject | None:
-    """OpenAI's choice, or one already in this wire's words."""
+    """OpenAI's choice, or one already in this wire's words.
+
+    Raises:
+        InvalidRequest: When it is neither.
+    """
     if isinstance(choice, str):
         return {"type": _CHOICES.get(choice, choice)}
     if isinstance(choice, Mapping) and choice.get("type") == "function":
-        return {"type": "tool", "name": (choice.get("function") or choice).get("name")}
-    return dict(choice) if choice else None
+        return {"type": "tool", "name": (object_of(choice, "function", "tool_choice") or choice).get("name")}
+    if choice is None or (isinstance(choice, Mapping) and "type" in choice):
+        return dict(choice) if choice else None
+    raise InvalidRequest(f"tool_choice is neither a word nor an object with a type: {choice!r}", param="tool_choice")

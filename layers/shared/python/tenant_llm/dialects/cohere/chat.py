@@ -9,6 +9,7 @@ from tenant_llm.dialects.cohere.place import path
 from tenant_llm.dialects.cohere.stream import StreamReader
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.events import decoded
+from tenant_llm.dialects.fields import number_of, texts_of
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice, ToolCall
 from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer, ProviderUnavailable
 from tenant_llm.domain.target import Target
@@ -87,9 +88,9 @@ def _parameters(given: Mapping[str, Json]) -> JsonObject:
     """OpenAI's parameters by this wire's names; fields that neither knows go as they are.
 
     Raises:
-        InvalidRequest: When more than one choice is asked for.
+        InvalidRequest: When more than one choice is asked for, or a field is not of its kind.
     """
-    if (given.get("n") or 1) != 1:
+    if number_of(given, "n") not in {None, 1}:
         raise InvalidRequest(f"n is {given['n']!r}: this provider answers with one choice", param="n")
     body = {name: value for name, value in given.items() if name not in _TRANSLATED and name not in _DROPPED}
     for name, place in _RENAMED.items():
@@ -97,10 +98,9 @@ def _parameters(given: Mapping[str, Json]) -> JsonObject:
             body.setdefault(place, given[name])
     body.setdefault("max_tokens", given.get("max_tokens"))
     for name in _PENALTIES:  # From 0 to 1 here, from -2 to 2 with OpenAI.
-        if body.get(name) is not None:
-            body[name] = min(max(body[name], 0), 1)
-    stops = given.get("stop_sequences") or given.get("stop")
-    body["stop_sequences"] = [stops] if isinstance(stops, str) else stops
+        if (penalty := number_of(given, name)) is not None:
+            body[name] = min(max(penalty, 0), 1)
+    body["stop_sequences"] = texts_of(given, "stop_sequences", "stop") or None
     if (effort := given.get("reasoning_effort")) is not None:
         body.setdefault("thinking", {"type": "disabled" if effort == "none" else "enabled"})
     return body

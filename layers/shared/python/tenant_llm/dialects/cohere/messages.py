@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tenant_llm.dialects.content import ImagePart, Part, TextPart, data_url, message_parts, text_of
+from tenant_llm.dialects.fields import object_of, objects_of
 from tenant_llm.domain.chat import ChatRequest
 from tenant_llm.domain.errors import InvalidRequest, UnsupportedModelType
 from tenant_llm.domain.wire import Json, JsonObject
@@ -28,7 +29,7 @@ def tools(request: ChatRequest) -> JsonObject:
     Raises:
         InvalidRequest: When the tool that is chosen by name is none of those on offer.
     """
-    wanted = request.tool_choice.get("function", {}).get("name") if isinstance(request.tool_choice, dict) else None
+    wanted = _named(request.tool_choice)
     offered = [tool for tool in request.tools if wanted is None or _function(tool).get("name") == wanted]
     if wanted and not offered:
         raise InvalidRequest(f"tool_choice names {wanted!r}, which is not among the tools", param="tool_choice")
@@ -46,7 +47,8 @@ def response_format(wanted: JsonObject | None) -> JsonObject | None:
     """https://docs.cohere.com/docs/structured-outputs: JSON, with a schema or without."""
     match (wanted or {}).get("type"):
         case "json_schema":
-            return {"type": "json_object", "json_schema": ((wanted or {}).get("json_schema") or {}).get("schema")}
+            schema = object_of(wanted or {}, "json_schema", "response_format").get("schema")
+            return {"type": "json_object", "json_schema": schema}
         case "text":
             return None
     return wanted
@@ -58,7 +60,7 @@ def _message(given: Sequence[JsonObject], index: int) -> JsonObject:
         case "system" | "developer":
             return {"role": "system", "content": text_of(message.get("content"), where)}
         case "assistant":
-            return _assistant(message, where)
+            return _assistant(message, f"messages[{index}]")
         case "tool":
             result = text_of(message.get("content"), where)
             return {"role": "tool", "tool_call_id": message.get("tool_call_id"), "content": result}
@@ -68,10 +70,10 @@ def _message(given: Sequence[JsonObject], index: int) -> JsonObject:
 
 def _assistant(message: JsonObject, where: str) -> JsonObject:
     """An earlier answer; the plan behind its calls goes back with them."""
-    calls = message.get("tool_calls") or []
+    calls = objects_of(message, "tool_calls", where)
     said = {
         "role": "assistant",
-        "content": text_of(message.get("content"), where) or (None if calls else ""),
+        "content": text_of(message.get("content"), f"{where}.content") or (None if calls else ""),
         "tool_calls": [{name: call.get(name) for name in ("id", "type", "function")} for call in calls] or None,
         "tool_plan": message.get("tool_plan"),
     }
@@ -96,5 +98,10 @@ def _tool(tool: JsonObject) -> JsonObject:
     return {"type": "function", "function": {"parameters": {"type": "object", "properties": {}}, **known}}
 
 
-def _function(tool: JsonObject) -> Json:
-    return tool.get("function") or {}
+def _function(tool: JsonObject) -> JsonObject:
+    return object_of(tool, "function", "tools")
+
+
+def _named(choice: Json) -> Json:
+    """The name of the function that has to be called, if one is named."""
+    return object_of(choice, "function", "tool_choice").get("name") if isinstance(choice, dict) else None

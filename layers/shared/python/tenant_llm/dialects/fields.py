@@ -1,0 +1,79 @@
+"""Fields of a caller's body that a dialect looks into, and that nobody has checked before."""
+
+from collections.abc import Mapping
+
+from tenant_llm.domain.errors import InvalidRequest
+from tenant_llm.domain.wire import Json, JsonObject
+
+
+def object_of(values: Mapping[str, Json], name: str, where: str = "") -> JsonObject:
+    """The object in a field; an empty one where the field is missing or ``null``.
+
+    Raises:
+        InvalidRequest: When it is anything else; ``param`` is the field's path, ``where`` what leads to it.
+    """
+    value = values.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise _wrong(value, name, where, "an object")
+    return value or {}
+
+
+def list_of(values: Mapping[str, Json], name: str, where: str = "") -> list[Json]:
+    """The list in a field; an empty one where the field is missing or ``null``.
+
+    Raises:
+        InvalidRequest: When it is anything else; ``param`` is the field's path, ``where`` what leads to it.
+    """
+    value = values.get(name)
+    if value is not None and not isinstance(value, list):
+        raise _wrong(value, name, where, "a list")
+    return value or []
+
+
+def objects_of(values: Mapping[str, Json], name: str, where: str = "") -> list[JsonObject]:
+    """The list of objects in a field, as ``list_of``.
+
+    Raises:
+        InvalidRequest: When one of them is anything else; ``param`` is its path.
+    """
+    found = list_of(values, name, where)
+    for index, item in enumerate(found):
+        if not isinstance(item, dict):
+            raise _wrong(item, f"{name}[{index}]", where, "an object")
+    return found
+
+
+def number_of(values: Mapping[str, Json], *names: str) -> int | float | None:
+    """The number in the first of the fields that is given; ``None`` where none is.
+
+    Raises:
+        InvalidRequest: When it is no number; ``param`` names the field.
+    """
+    for name in names:
+        value = values.get(name)
+        if isinstance(value, bool) or (value is not None and not isinstance(value, int | float)):
+            raise _wrong(value, name, "", "a number")
+        if value is not None:
+            return value
+    return None
+
+
+def texts_of(values: Mapping[str, Json], *names: str) -> list[str] | None:
+    """The texts in the first of the fields that is given, one or several; ``None`` where none is.
+
+    Raises:
+        InvalidRequest: When it is neither a text nor a list of texts; ``param`` names the field.
+    """
+    for name in names:
+        value = values.get(name)
+        if value is not None:
+            found = [value] if isinstance(value, str) else value
+            if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+                raise _wrong(value, name, "", "a text or a list of texts")
+            return found
+    return None
+
+
+def _wrong(value: Json, name: str, where: str, wanted: str) -> InvalidRequest:
+    path = f"{where}.{name}" if where else name
+    return InvalidRequest(f"{path} has to be {wanted}, not {str(value)[:80]!r}", param=path)
