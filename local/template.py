@@ -33,10 +33,14 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 @cache
+def template() -> dict[str, Any]:
+    """The whole of it."""
+    return dict(yaml.load(_PATH.read_text(), _Loader))  # noqa: S506 - a SafeLoader
+
+
 def resources() -> dict[str, dict[str, Any]]:
     """Logical id → resource."""
-    template: dict[str, Any] = yaml.load(_PATH.read_text(), _Loader)  # noqa: S506 - a SafeLoader
-    return dict(template["Resources"])
+    return dict(template()["Resources"])
 
 
 def tables() -> dict[str, dict[str, Any]]:

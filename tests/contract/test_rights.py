@@ -1,0 +1,174 @@
+"""What a function asks of AWS is what its rights in ``template.yaml`` allow, no less and no more.
+
+The functions run over an embedded AWS, which lets everybody do everything; the calls are noted and compared.
+"""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from local.template import resources
+from tenant_llm import TenantLLMService, bootstrap
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.tenant import TenantModel
+from tenant_llm.domain.wire import JsonObject
+from tenant_llm.repositories.tenant_llm import TenantLLMRepository
+from tests.support.aws import Aws, add_tenant
+from tests.support.events import load_event
+from tests.support.functions import LambdaContext, over_http
+from tests.support.provider import ProviderServer
+
+type Right = tuple[str, str]
+
+_TRANSACTED = {
+    "Put": "dynamodb:PutItem",
+    "Update": "dynamodb:UpdateItem",
+    "Delete": "dynamodb:DeleteItem",
+    "ConditionCheck": "dynamodb:ConditionCheckItem",
+}
+_TABLES = {
+    "TenantLLM": "TenantLLMTable",
+    "Tenant": "TenantTable",
+    "Usage": "UsageTable",
+    "ApiToken": "ApiTokenTable",
+}
+_SECRETS = "secrets"
+
+
+def _resource(value: Any) -> str:
+    """``TenantTable``, ``TenantLLMTable/index/by_factory`` or ``secrets``."""
+    if "Fn::GetAtt" in value:
+        return str(value["Fn::GetAtt"]).removesuffix(".Arn")
+    text: str = value["Fn::Sub"]
+    return _SECRETS if ":secretsmanager:" in text else text.replace("${", "").replace(".Arn}", "")
+
+
+def _of_document(document: dict[str, Any]) -> Iterator[Right]:
+    for statement in document["Statement"]:
+        for action in statement["Action"]:
+            yield from ((action, _resource(resource)) for resource in statement["Resource"])
+
+
+def _of_policy(name: str) -> set[Right]:
+    return set(_of_document(resources()[name]["Properties"]["PolicyDocument"]))
+
+
+def _allowed(function: str) -> set[Right]:
+    rights: set[Right] = set()
+    for policy in resources()[function]["Properties"]["Policies"]:
+        rights |= _of_policy(policy["Ref"]) if "Ref" in policy else set(_of_document(policy))
+    return rights
+
+
+def _asked(service: str, operation: str, arguments: dict[str, Any]) -> Iterator[Right]:
+    if service == "secretsmanager":
+        yield f"secretsmanager:{operation}", _SECRETS
+    elif operation == "TransactWriteItems":
+        for item in arguments["TransactItems"]:
+            ((kind, body),) = item.items()
+            yield _TRANSACTED[kind], _TABLES[body["TableName"]]
+    else:
+        table, index = _TABLES[arguments["TableName"]], arguments.get("IndexName")
+        yield f"{service}:{operation}", f"{table}/index/{index}" if index else table
+
+
+@pytest.fixture
+def asked(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> set[Right]:
+    """What AWS is asked for from now on; ``tenant123`` is there, with the models of the events, and a key."""
+    add_tenant(aws.settings, "tenant123")
+    server = TenantModel("tenant123", "BAAI/bge-m3", "OpenAI-API-Compatible", ModelType.EMBEDDING)
+    TenantLLMRepository(aws.settings).put(server)
+    rights: set[Right] = set()
+    call: Callable[..., Any] = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def noted(self: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        rights.update(_asked(self.meta.service_model.service_name, operation, arguments))
+        return call(self, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    return rights
+
+
+def _serve(function: str, *events: str) -> None:
+    for name in events:
+        status, answer = over_http(import_module(f"functions.{function}.handler").handler, load_event(f"http/{name}"))
+        assert status < 300, answer
+
+
+def test_the_authorizer_reads_tokens(asked: set[Right]) -> None:
+    token, _ = bootstrap.token_repository().issue("tenant123", "test")
+    asked.clear()
+    event = load_event("http/authorize_token") | {"authorizationToken": f"Bearer {token}"}
+
+    import_module("functions.authorize.handler").handler(event, LambdaContext())
+
+    assert asked == _allowed("AuthorizeFunction")
+
+
+def test_a_look_up_reads_tenants_and_models(asked: set[Right]) -> None:
+    _serve("get_model_config", "model_config", "models", "models_get", "llms", "factories", "llm_type")
+    _look_up_bare_name("get_model_config", "model_config")
+
+    assert asked == _allowed("GetModelConfigFunction")
+
+
+def _look_up_bare_name(function: str, name: str) -> None:
+    event = load_event(f"http/{name}")
+    event["queryStringParameters"] = {"llm_type": "chat", "llm_name": "gpt-4"}
+    assert over_http(import_module(f"functions.{function}.handler").handler, event)[0] == 200
+
+
+def test_the_accounts_are_written_and_read(asked: set[Right]) -> None:
+    _serve("increase_usage", "usage_increase", "usage_get")
+    bare: JsonObject = {"tenant_id": "tenant123", "llm_type": "chat", "used_tokens": 1}
+    for event in (bare, bare | {"llm_name": "gpt-4"}):
+        assert import_module("functions.increase_usage.handler").handler(event, LambdaContext()) == {"updated": 1}
+
+    assert asked == _allowed("IncreaseUsageFunction")
+
+
+def test_an_invocation_reads_models_and_keys_and_settles(
+    asked: set[Right], aws: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOW_PRIVATE_PROVIDERS", "true")
+    bootstrap.reset()
+    add_tenant(aws.settings, "acme", api_base=f"{provider.url}/v1")
+    asked.clear()
+    provider.reply({"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]})
+    event: JsonObject = {"tenant_id": "acme", "messages": [{"role": "user", "content": "Hi"}]}
+
+    for model in ({}, {"llm_name": "gpt-4"}):
+        answer = import_module("functions.invoke_chat.handler").handler(event | model, LambdaContext())
+        assert "choices" in answer
+
+    # The days of the accounts are read by the accounts alone; one policy serves both.
+    assert asked == _allowed("InvokeChatFunction") - {("dynamodb:Query", "UsageTable")}
+
+
+@pytest.mark.parametrize("model_type", ModelType)
+def test_all_invocations_have_the_same_rights(model_type: ModelType) -> None:
+    assert _allowed(f"Invoke{model_type.capitalize()}Function") == _allowed("InvokeChatFunction")
+
+
+def test_operators_write_models_keys_and_tokens(asked: set[Right]) -> None:
+    service = bootstrap.tenant_models_service()
+    _serve("admin", "admin_create_tenant", "admin_list_tenants", "admin_get_tenant", "admin_put_model")
+    _serve("admin", "admin_set_defaults", "admin_list_models", "admin_delete_model", "admin_openai_models")
+    service.put_credential("acme", "OpenAI", "sk-first")
+    service.put_credential("tenant123", "gpt-4@OpenAI", "sk-own")
+    _serve("admin", "admin_put_credential", "admin_delete_credential")
+    for place in service.tenant("tenant123").credentials:  # with the last one the secret is scheduled for deletion
+        service.remove_credential("tenant123", place)
+    _serve("admin", "admin_put_credential", "admin_issue_token", "admin_list_tokens", "admin_delete_tenant")
+
+    assert asked == _allowed("AdminFunction")
+
+
+def test_the_layers_names_that_look_across_tenants_read_the_indexes(asked: set[Right]) -> None:
+    TenantLLMService.get_openai_models()
+    TenantLLMService.llm_id2llm_type("a-model-of-nobody")
+
+    assert asked == _of_policy("AcrossTenantsPolicy")

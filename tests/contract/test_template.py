@@ -1,0 +1,166 @@
+"""What ``template.yaml`` promises beside routes: settings, guards, rights, tables, the gateway's own answers."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.template import resources, tables, template
+from tenant_llm.domain import errors
+from tenant_llm.settings import Settings
+
+_ROOT = Path(__file__).parents[2]
+_FIELDS = {field.name.upper(): field for field in fields(Settings)}
+_POWERTOOLS = "POWERTOOLS_"  # what the library's own code reads
+
+
+def _variables() -> dict[str, Any]:
+    variables: dict[str, Any] = template()["Globals"]["Function"]["Environment"]["Variables"]
+    return variables
+
+
+def _of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: resource["Properties"] for name, resource in resources().items() if resource["Type"] == kind}
+
+
+def _statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, policy in _of_type("AWS::IAM::ManagedPolicy").items():
+        yield from ((name, statement) for statement in policy["PolicyDocument"]["Statement"])
+    for name, function in _of_type("AWS::Serverless::Function").items():
+        documents = [policy for policy in function["Policies"] if "Statement" in policy]
+        yield from ((name, statement) for document in documents for statement in document["Statement"])
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _default(value: Any, parameters: dict[str, Any]) -> str:
+    """A variable as CloudFormation would make it of the parameters' defaults; a resource is its logical id."""
+    if not isinstance(value, dict):
+        return str(value)
+    name = value.get("Ref", value.get("Fn::Sub"))
+    return str(parameters[name]["Default"]) if name in parameters else str(name)
+
+
+def test_a_functions_variables_are_settings_and_every_required_one_is_set() -> None:
+    ours = {name for name in _variables() if not name.startswith(_POWERTOOLS)}
+
+    assert ours <= _FIELDS.keys()
+    assert {name for name, field in _FIELDS.items() if field.default is MISSING} <= ours
+
+
+def test_the_parameters_defaults_are_the_settings_defaults() -> None:
+    parameters = template()["Parameters"]
+
+    read = Settings.from_env({name: _default(value, parameters) for name, value in _variables().items()})
+
+    for name in _variables().keys() & _FIELDS.keys():
+        if (field := _FIELDS[name]).default is not MISSING:
+            assert getattr(read, field.name) == field.default, name
+
+
+def test_the_page_on_deploying_names_every_parameter_and_every_setting() -> None:
+    page = (_ROOT / "docs" / "deploying.md").read_text()
+
+    assert [name for name in (*template()["Parameters"], *_FIELDS) if f"`{name}`" not in page] == []
+
+
+def test_every_function_initialises_from_both_layers() -> None:
+    function = template()["Globals"]["Function"]
+
+    assert function["Layers"] == [{"Ref": "DependenciesLayer"}, {"Ref": "SharedLayer"}]
+    assert [name for name, own in _of_type("AWS::Serverless::Function").items() if "Layers" in own] == []
+
+
+def test_a_layers_folder_has_the_target_that_sam_asks_for() -> None:
+    layers = _of_type("AWS::Serverless::LayerVersion")
+
+    assert layers
+    for name, properties in layers.items():
+        assert resources()[name]["Metadata"] == {"BuildMethod": "makefile"}
+        assert f"\nbuild-{name}:\n" in (_ROOT / properties["ContentUri"] / "Makefile").read_text()
+
+
+def test_operators_routes_are_signed_and_run_under_the_functions_own_rights() -> None:
+    events = _of_type("AWS::Serverless::Function")["AdminFunction"]["Events"].values()
+
+    assert events
+    for event in events:  # without NONE the caller would need the right to invoke the function, too
+        assert event["Properties"]["Auth"] == {"Authorizer": "AWS_IAM", "InvokeRole": "NONE"}
+
+
+def test_every_other_route_asks_the_tenant_authorizer() -> None:
+    functions = _of_type("AWS::Serverless::Function")
+    own = [
+        (name, event["Properties"]["Path"])
+        for name, function in functions.items()
+        for event in function.get("Events", {}).values()
+        if name != "AdminFunction" and "Auth" in event["Properties"]
+    ]
+
+    assert _of_type("AWS::Serverless::Api")["Api"]["Auth"]["DefaultAuthorizer"] == "TenantAuthorizer"
+    assert own == []
+
+
+def test_a_call_over_http_may_take_as_long_as_the_parameter_says() -> None:
+    for name, function in _of_type("AWS::Serverless::Function").items():
+        if name.startswith("Invoke"):
+            for event in function["Events"].values():
+                assert event["Properties"]["TimeoutInMillis"] == {"Ref": "ApiTimeoutMillis"}, name
+
+
+def test_a_right_names_its_actions_and_its_resources() -> None:
+    statements = list(_statements())
+
+    assert statements
+    for name, statement in statements:
+        assert all("*" not in action for action in _listed(statement["Action"])), name
+        assert all(resource != "*" for resource in _listed(statement["Resource"])), name
+
+
+def test_a_right_to_secrets_is_one_to_tenants_secrets() -> None:
+    prefix = _variables()["SECRET_PREFIX"]["Fn::Sub"]
+
+    for name, statement in _statements():
+        if any(action.startswith("secretsmanager:") for action in _listed(statement["Action"])):
+            for resource in _listed(statement["Resource"]):
+                assert resource["Fn::Sub"].endswith(f":secret:{prefix}*"), name
+
+
+@pytest.mark.parametrize("name", tables())
+def test_a_table_is_kept_recoverable_and_encrypted(name: str) -> None:
+    resource = resources()[name]
+    properties = resource["Properties"]
+
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def _answers() -> dict[str, dict[str, Any]]:
+    answers: dict[str, dict[str, Any]] = _of_type("AWS::Serverless::Api")["Api"]["GatewayResponses"]
+    return answers
+
+
+@pytest.mark.parametrize("kind", _answers())
+def test_the_gateway_answers_in_the_functions_envelope(kind: str) -> None:
+    answer = _answers()[kind]
+
+    body = answer["ResponseTemplates"]["application/json"]
+    error = json.loads(body.replace("$context.error.messageString", '"in words"'))["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["message"]
+    assert error["type"] in {one.type for one in vars(errors).values() if hasattr(one, "envelope")}
+    assert answer["ResponseParameters"]["Headers"]["x-request-id"] == "context.requestId"
+
+
+def test_the_gateway_has_words_for_whatever_goes_wrong() -> None:
+    statuses = {answer.get("StatusCode") for answer in _answers().values()}
+
+    assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= _answers().keys()
+    assert {"401", "403", "404", "413", "429", "500", "502", "504"} <= statuses
