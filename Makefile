@@ -26,7 +26,7 @@ setup: .venv/ready ## create the environment, .venv
 	@echo "Creating the environment in .venv (the first time this takes a minute) …"
 	@$(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(f"Python 3.13 is needed, this is {sys.version}")'
 	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
-	@$(UV) sync --frozen --no-progress
+	@$(UV) sync --frozen --quiet
 	@touch $@
 
 run: setup ## the API on localhost, with an embedded AWS, a demo tenant and an offline provider
