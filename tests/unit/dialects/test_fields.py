@@ -1,7 +1,9 @@
 """Fields that nobody has checked before are told apart from those that are missing."""
 
+from math import nan
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenant_llm.dialects.anthropic import chat as anthropic
@@ -43,6 +45,7 @@ def refusal(dialect: ChatDialect, request: ChatRequest) -> TenantLLMError | None
 
 
 @pytest.mark.parametrize("dialect", [anthropic, cohere])
+@settings(derandomize=True, deadline=None, max_examples=300)
 @given(
     params=st.dictionaries(st.sampled_from(PARAMS), JSON),
     choice=JSON,
@@ -81,7 +84,15 @@ def test_a_missing_field_and_null_are_the_same(read: type, values: dict[str, Jso
 
 @pytest.mark.parametrize(
     ("read", "value"),
-    [(object_of, []), (list_of, {}), (objects_of, "text"), (number_of, "1"), (number_of, True), (texts_of, [1])],
+    [
+        (object_of, []),
+        (list_of, {}),
+        (objects_of, "text"),
+        (number_of, "1"),
+        (number_of, True),
+        (number_of, nan),
+        (texts_of, [1]),
+    ],
 )
 def test_a_field_of_another_kind_is_named(read: type, value: Json) -> None:
     with pytest.raises(InvalidRequest) as caught:

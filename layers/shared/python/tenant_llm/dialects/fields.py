@@ -1,6 +1,7 @@
 """Fields of a caller's body that a dialect looks into, and that nobody has checked before."""
 
 from collections.abc import Mapping
+from math import isfinite
 
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.wire import Json, JsonObject
@@ -51,9 +52,9 @@ def number_of(values: Mapping[str, Json], *names: str) -> int | float | None:
     """
     for name in names:
         value = values.get(name)
-        if isinstance(value, bool) or (value is not None and not isinstance(value, int | float)):
-            raise _wrong(value, name, "", "a number")
         if value is not None:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+                raise _wrong(value, name, "", "a number")
             return value
     return None
 

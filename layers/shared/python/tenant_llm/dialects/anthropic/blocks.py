@@ -21,7 +21,7 @@ def blocks(content: Json, where: str) -> list[JsonObject]:
         UnsupportedModelType: When it is of a kind that this wire cannot carry, as audio.
     """
     items = content if isinstance(content, list) else [content]
-    native = [isinstance(item, dict) and item.get("type") not in _TRANSLATED for item in items]
+    native = [_is_native(item) for item in items]
     if isinstance(content, list):
         content = [_STAND_IN if ready else item for item, ready in zip(items, native, strict=True)]
     result: list[JsonObject] = []
@@ -36,6 +36,11 @@ def blocks(content: Json, where: str) -> list[JsonObject]:
 def text_block(part: TextPart) -> JsonObject:
     """A text with the marks that the caller set on it."""
     return {"type": "text", "text": part.text, **_marks(part.raw)}
+
+
+def _is_native(item: Json) -> bool:
+    kind = item.get("type") if isinstance(item, dict) else None
+    return isinstance(kind, str) and kind not in _TRANSLATED
 
 
 def _block(part: Part, where: str) -> JsonObject:

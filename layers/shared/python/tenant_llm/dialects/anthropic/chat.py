@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from json import dumps
 
+from tenant_llm.dialects.answers import a_text
 from tenant_llm.dialects.anthropic import params
 from tenant_llm.dialects.anthropic.conversation import system, turns
 from tenant_llm.dialects.anthropic.stream import StreamReader
@@ -80,7 +81,7 @@ def parse(response: WireResponse, request: ChatRequest, target: Target) -> ChatR
     return ChatResult(
         choices=(_choice(content, answer),),
         usage=usage_of(counts(answer.get("usage"))),
-        model=answer.get("model") or "",
+        model=a_text(answer.get("model")),
     )
 
 
@@ -114,8 +115,8 @@ def _choice(content: list[JsonObject], answer: Mapping[str, Json]) -> Choice:
     thoughts = [block for block in content if block.get("type") in THOUGHTS]
     calls = tuple(_tool_call(block) for block in content if block.get("type") == "tool_use")
     return Choice(
-        text="".join(block.get("text") or "" for block in content if block.get("type") == "text"),
-        reasoning="".join(block.get("thinking") or "" for block in thoughts),
+        text="".join(a_text(block.get("text")) for block in content if block.get("type") == "text"),
+        reasoning="".join(a_text(block.get("thinking")) for block in thoughts),
         tool_calls=calls,
         finish_reason=finish_reason(answer.get("stop_reason")) or ("tool_calls" if calls else "stop"),
         extra=({"thinking_blocks": thoughts} if thoughts else {}) | unplaced(content),
@@ -124,4 +125,4 @@ def _choice(content: list[JsonObject], answer: Mapping[str, Json]) -> Choice:
 
 def _tool_call(block: Mapping[str, Json]) -> ToolCall:
     arguments = dumps(block.get("input") or {}, ensure_ascii=False)
-    return ToolCall(block.get("id") or "", block.get("name") or "", arguments)
+    return ToolCall(a_text(block.get("id")), a_text(block.get("name")), arguments)

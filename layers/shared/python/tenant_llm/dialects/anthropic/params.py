@@ -63,7 +63,9 @@ def output_config(request: ChatRequest, quirks: Quirks) -> JsonObject | None:
     """The schema of the answer and how hard to try; the caller's own ``output_config`` is the base of it."""
     config = dict(object_of(request.params, "output_config"))
     effort = _effort(request.params)
-    if effort not in {None, "none"} and not thinks_by_budget(quirks):
+    if effort == "none" and _off(quirks) == "adaptive":
+        config.setdefault("effort", "low")
+    elif effort not in {None, "none"} and not thinks_by_budget(quirks):
         config.setdefault("effort", effort)
     wanted = request.response_format or {}
     if wanted.get("type") == "json_schema":
@@ -82,7 +84,7 @@ def thinking(request: ChatRequest, quirks: Quirks, *, forced: bool) -> JsonObjec
     if effort is None or "thinking" in request.params:
         return None
     if effort == "none":
-        return {"type": "disabled"}
+        return {"type": _off(quirks)}
     if forced:
         return None
     if not thinks_by_budget(quirks):
@@ -99,6 +101,14 @@ def thinks_by_budget(quirks: Quirks) -> bool:
     Its profile says ``rename = { effort = "budget_tokens" }``.
     """
     return quirks.rename.get("effort") == "budget_tokens"
+
+
+def _off(quirks: Quirks) -> str:
+    """What comes nearest to no thinking; a model that cannot do without has another word for it in its profile.
+
+    ``rename = { disabled = "adaptive" }`` then means as little as possible.
+    """
+    return quirks.rename.get("disabled", "disabled")
 
 
 def _effort(given: Mapping[str, Json]) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from json import JSONDecodeError, dumps, loads
 
+from tenant_llm.dialects.answers import a_text, an_object, objects
 from tenant_llm.dialects.anthropic.usage import counts, usage_of
 from tenant_llm.dialects.anthropic.words import THOUGHTS, finish_reason, unplaced
 from tenant_llm.domain.chat import ChatDelta, ToolCallDelta
@@ -25,7 +26,7 @@ class StreamReader:
 
     def __init__(self) -> None:
         self.ended = False
-        self._blocks: dict[Json, _Block] = {}
+        self._blocks: dict[str, _Block] = {}
         self._calls = 0
         self._counts: dict[str, int] = {}
 
@@ -33,8 +34,8 @@ class StreamReader:
         """The deltas of one event; pings, and kinds of events that are yet to come, say nothing."""
         match event.get("type"):
             case "message_start":
-                message = event.get("message") or {}
-                yield ChatDelta(usage=self._count(message.get("usage")), model=message.get("model") or "")
+                message = an_object(event.get("message"))
+                yield ChatDelta(usage=self._count(message.get("usage")), model=a_text(message.get("model")))
             case "content_block_start":
                 yield from self._begin(event)
             case "content_block_delta":
@@ -42,7 +43,7 @@ class StreamReader:
             case "content_block_stop":
                 yield from self._end(event)
             case "message_delta":
-                reason = finish_reason((event.get("delta") or {}).get("stop_reason"))
+                reason = finish_reason(an_object(event.get("delta")).get("stop_reason"))
                 self.ended = self.ended or reason is not None
                 yield ChatDelta(finish_reason=reason, usage=self._count(event.get("usage")))
             case "message_stop":
@@ -55,39 +56,40 @@ class StreamReader:
         return usage_of(self._counts)
 
     def _begin(self, event: Mapping[str, Json]) -> Iterator[ChatDelta]:
-        content = dict(event.get("content_block") or {})
-        block = self._blocks[event.get("index")] = _Block(content)
+        content = dict(an_object(event.get("content_block")))
+        block = self._blocks[str(event.get("index"))] = _Block(content)
         match content.get("type"):
             case "tool_use":
                 block.call = self._calls
                 self._calls += 1
-                yield ChatDelta(tool_calls=(ToolCallDelta(block.call, content.get("id"), content.get("name")),))
-            case "text" if content.get("text"):
-                yield ChatDelta(text=content["text"])
-            case "thinking" if content.get("thinking"):
-                yield ChatDelta(reasoning=content["thinking"])
+                id_, name = a_text(content.get("id")), a_text(content.get("name"))
+                yield ChatDelta(tool_calls=(ToolCallDelta(block.call, id_, name),))
+            case "text":
+                yield ChatDelta(text=a_text(content.get("text")))
+            case "thinking":
+                yield ChatDelta(reasoning=a_text(content.get("thinking")))
 
     def _go_on(self, event: Mapping[str, Json]) -> Iterator[ChatDelta]:
-        block = self._blocks.setdefault(event.get("index"), _Block({}))
-        delta = event.get("delta") or {}
+        block = self._blocks.setdefault(str(event.get("index")), _Block({}))
+        delta = an_object(event.get("delta"))
         match delta.get("type"):
             case "text_delta":
-                yield ChatDelta(text=delta.get("text") or "")
+                yield ChatDelta(text=a_text(delta.get("text")))
             case "thinking_delta":
                 _append(block.content, "thinking", delta)
-                yield ChatDelta(reasoning=delta.get("thinking") or "")
+                yield ChatDelta(reasoning=a_text(delta.get("thinking")))
             case "signature_delta":
                 _append(block.content, "signature", delta)
             case "citations_delta":
-                block.content["citations"] = [*(block.content.get("citations") or []), delta.get("citation")]
+                block.content["citations"] = [*objects(block.content.get("citations")), *objects(delta.get("citation"))]
             case "input_json_delta":
-                piece = delta.get("partial_json") or ""
+                piece = a_text(delta.get("partial_json"))
                 block.input += piece
                 if block.call is not None and piece:
                     yield ChatDelta(tool_calls=(ToolCallDelta(block.call, arguments=piece),))
 
     def _end(self, event: Mapping[str, Json]) -> Iterator[ChatDelta]:
-        block = self._blocks.pop(event.get("index"), _Block({}))
+        block = self._blocks.pop(str(event.get("index")), _Block({}))
         if block.call is not None:
             if not block.input:  # A call without arguments, or with all of them at its start.
                 arguments = dumps(block.content.get("input") or {}, ensure_ascii=False)
@@ -99,7 +101,7 @@ class StreamReader:
 
 
 def _append(content: JsonObject, name: str, delta: Mapping[str, Json]) -> None:
-    content[name] = (content.get(name) or "") + (delta.get(name) or "")
+    content[name] = a_text(content.get(name)) + a_text(delta.get(name))
 
 
 def _with_input(block: _Block) -> JsonObject:

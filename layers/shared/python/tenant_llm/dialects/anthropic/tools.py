@@ -56,6 +56,6 @@ def _choice(choice: Json) -> JsonObject | None:
         return {"type": _CHOICES.get(choice, choice)}
     if isinstance(choice, Mapping) and choice.get("type") == "function":
         return {"type": "tool", "name": (object_of(choice, "function", "tool_choice") or choice).get("name")}
-    if choice is None or (isinstance(choice, Mapping) and "type" in choice):
+    if choice is None or (isinstance(choice, Mapping) and isinstance(choice.get("type"), str)):
         return dict(choice) if choice else None
     raise InvalidRequest(f"tool_choice is neither a word nor an object with a type: {choice!r}", param="tool_choice")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tenant_llm.dialects.answers import a_count, an_object
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import Json
 
@@ -10,11 +11,11 @@ _COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_toke
 
 def counts(usage: Json) -> dict[str, int]:
     """The counts that a usage object holds; ``thinking_tokens`` are a part of ``output_tokens``."""
-    if not isinstance(usage, Mapping):
-        return {}
-    details = usage.get("output_tokens_details") or {}
-    said = {name: usage.get(name) for name in _COUNTS} | {"thinking_tokens": details.get("thinking_tokens")}
-    return {name: int(value) for name, value in said.items() if isinstance(value, int | float)}
+    said = an_object(usage)
+    details = an_object(said.get("output_tokens_details"))
+    found = {name: a_count(said.get(name)) for name in _COUNTS}
+    found["thinking_tokens"] = a_count(details.get("thinking_tokens"))
+    return {name: count for name, count in found.items() if count is not None}
 
 
 def usage_of(found: Mapping[str, int]) -> Usage | None:

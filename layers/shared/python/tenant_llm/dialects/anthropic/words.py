@@ -5,6 +5,7 @@ https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
 
 from collections.abc import Mapping, Sequence
 
+from tenant_llm.dialects.answers import a_text, objects
 from tenant_llm.domain.wire import Json, JsonObject
 
 THOUGHTS = ("thinking", "redacted_thinking")
@@ -26,6 +27,6 @@ def finish_reason(said: Json) -> str | None:
 
 def unplaced(blocks: Sequence[Mapping[str, Json]]) -> JsonObject:
     """What blocks hold that has no place of its own: other kinds of blocks, and the citations of texts."""
-    citations = [citation for block in blocks for citation in block.get("citations") or []]
-    others = [block for block in blocks if block.get("type") and block["type"] not in _PLACED]
+    citations = [citation for block in blocks for citation in objects(block.get("citations"))]
+    others = [block for block in blocks if block.get("type") and a_text(block["type"]) not in _PLACED]
     return {name: found for name, found in (("content_blocks", others), ("citations", citations)) if found}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from tenant_llm.dialects.answers import a_text, an_object, objects
 from tenant_llm.dialects.body import post_json, wire_model
 from tenant_llm.dialects.cohere.answer import finish_reason, text_and_thought, usage_of
 from tenant_llm.dialects.cohere.messages import messages, response_format, tools
@@ -56,7 +57,7 @@ def parse(response: WireResponse, request: ChatRequest, target: Target) -> ChatR
     if not isinstance(message, dict):
         raise MalformedAnswer(f"the provider's answer has no message: {response.content[:200]!r}")
     text, thought = text_and_thought(message.get("content"))
-    calls = tuple(_tool_call(call) for call in message.get("tool_calls") or [])
+    calls = tuple(_tool_call(call) for call in objects(message.get("tool_calls")))
     choice = Choice(
         text=text,
         reasoning=thought,
@@ -107,5 +108,5 @@ def _parameters(given: Mapping[str, Json]) -> JsonObject:
 
 
 def _tool_call(call: JsonObject) -> ToolCall:
-    function = call.get("function") or {}
-    return ToolCall(call.get("id") or "", function.get("name") or "", function.get("arguments") or "{}")
+    function = an_object(call.get("function"))
+    return ToolCall(a_text(call.get("id")), a_text(function.get("name")), a_text(function.get("arguments")) or "{}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tenant_llm.dialects.answers import a_count, an_object
 from tenant_llm.dialects.body import post_json, wire_model
 from tenant_llm.dialects.cohere.place import path
 from tenant_llm.dialects.errors import refuse_error_object
@@ -48,7 +49,7 @@ def parse(response: WireResponse, request: EmbeddingRequest, target: Target) -> 
 
 def _usage(meta: Json) -> Usage | None:
     for name in ("billed_units", "tokens"):
-        counts = (meta or {}).get(name) or {}
-        if counts.get("input_tokens") is not None:
-            return Usage(int(counts["input_tokens"]))
+        count = a_count(an_object(an_object(meta).get(name)).get("input_tokens"))
+        if count is not None:
+            return Usage(count)
     return None
