@@ -337,7 +337,7 @@ def test_embeddings_are_split_as_the_provider_takes_them_and_settled_once(
     add_tenant(bundle.settings, address="e@OpenAI", model_type=ModelType.EMBEDDING, api_base=f"{provider.url}/v1")
     known = catalogue.provider("OpenAI")
     assert known is not None
-    small = replace(known, common_quirks=replace(known.common_quirks, max_batch=1))
+    small = replace(known, type_quirks={}, common_quirks=replace(known.common_quirks, max_batch=1))
     monkeypatch.setattr("tenant_llm.services.resolution.provider", lambda _: small)
     provider.reply({"data": [{"index": 0, "embedding": [1.0, 0.5]}], "usage": {"prompt_tokens": 3, "total_tokens": 3}})
     handler = import_module("functions.invoke_embedding.handler").handler

@@ -36,7 +36,7 @@ def test_a_full_address_is_its_row_with_its_key(bundle: Aws) -> None:
         "llm_name": "gpt-4",
         "api_base": "https://api.openai.com/v1",
         "model_type": "chat",
-        "max_tokens": 8192,
+        "max_tokens": 8191,
         "is_tools": config["is_tools"],
         "api_key": "sk-of-acme-0123456789",
     }
