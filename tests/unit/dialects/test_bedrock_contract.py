@@ -1,0 +1,15 @@
+"""The modules satisfy the protocols, which the type checker judges, and the loader finds them."""
+
+from tenant_llm.dialects import load
+from tenant_llm.dialects.bedrock import chat, embedding, rerank
+from tenant_llm.dialects.contract import ChatDialect, EmbeddingDialect, RerankDialect
+
+CHAT: ChatDialect = chat
+EMBEDDING: EmbeddingDialect = embedding
+RERANK: RerankDialect = rerank
+
+
+def test_the_family_is_found_by_its_name() -> None:
+    assert load.chat("bedrock") is CHAT
+    assert load.embedding("bedrock") is EMBEDDING
+    assert load.rerank("bedrock") is RERANK
