@@ -19,14 +19,13 @@ _FOLDER = _ROOT / "layers/shared/python/tenant_llm/catalogue/providers"
 _MATRIX = Path(__file__).parent / "resolution_matrix.txt"
 
 FACTORIES = """
-"01.AI|302.AI|Anthropic|Astraflow|Astraflow-CN|Avian|Azure-OpenAI|BAAI|BaiChuan|BaiduYiyan|Bedrock|
-Builtin|Cohere|CometAPI|DeepInfra|DeepSeek|DeerAPI|FastEmbed|Fish Audio|FunASR|FuturMix|GPUStack|
-Gemini|GiteeAI|Google Cloud|GreenPT|Groq|HuggingFace|Jiekou.AI|Jina|LM-Studio|LeptonAI|LocalAI|
-LongCat|MWS|MinerU|MiniMax|Mistral|Mistral OCR|ModelScope|Moonshot|NVIDIA|New API|NovitaAI|Ollama|
-OpenAI|OpenAI-API-Compatible|OpenDataLoader|OpenRouter|PPIO|PaddleOCR|PerfXCloud|Perplexity|RAGcon|
-Replicate|SILICONFLOW|SoMark|StepFun|Tencent Cloud|Tencent Hunyuan|TogetherAI|TokenPony|Tongyi-
-Qianwen|Upstage|VLLM|VolcEngine|Voyage AI|Xiaomi|Xinference|XunFei Spark|Youdao|ZHIPU-AI|
-aimlapi.com|n1n|siliconflow_intl|xAI
+01.AI|302.AI|Anthropic|Astraflow|Astraflow-CN|Avian|Azure-OpenAI|BAAI|BaiChuan|BaiduYiyan|Bedrock|Builtin|
+Cohere|CometAPI|DeepInfra|DeepSeek|DeerAPI|FastEmbed|Fish Audio|FunASR|FuturMix|GPUStack|Gemini|GiteeAI|
+Google Cloud|GreenPT|Groq|HuggingFace|Jiekou.AI|Jina|LM-Studio|LeptonAI|LocalAI|LongCat|MWS|MinerU|MiniMax|
+Mistral|Mistral OCR|ModelScope|Moonshot|NVIDIA|New API|NovitaAI|Ollama|OpenAI|OpenAI-API-Compatible|
+OpenDataLoader|OpenRouter|PPIO|PaddleOCR|PerfXCloud|Perplexity|RAGcon|Replicate|SILICONFLOW|SoMark|StepFun|
+Tencent Cloud|Tencent Hunyuan|TogetherAI|TokenPony|Tongyi-Qianwen|Upstage|VLLM|VolcEngine|Voyage AI|Xiaomi|
+Xinference|XunFei Spark|Youdao|ZHIPU-AI|aimlapi.com|n1n|siliconflow_intl|xAI
 """
 _NAMES = sorted(name.strip() for name in FACTORIES.split("|"))
 _ROWS = pytest.mark.parametrize("row", load.providers(), ids=lambda row: row.name)
