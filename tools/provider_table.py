@@ -19,7 +19,7 @@ _HEAD = """\
 Made by `python tools/provider_table.py` from `catalogue/providers/*.toml` and the golden cases under `tests/wire`; a
 test fails when it is stale. *Tested against* counts the golden cases of the wire, which were written from the
 documentation they link; no provider was asked with a real key. *Usage* is where tokens come from, as these cases
-show it: the provider's own report, in tokens or in a unit of its own, or the estimate of `domain/tokens.py`, which is marked.
+show it: the provider's own report, in tokens or in a unit of its own, or the marked estimate of `domain/tokens.py`.
 
 """
 
@@ -31,7 +31,7 @@ def page() -> str:
     counts = Counter(row.dialects[kind] for row, kind in pairs)
     refused = [(row, kind) for row in rows for kind in ModelType if kind in row.refused]
     lines = [
-        f"{len(rows)} factories; {len(pairs)} pairs of factory and type, {len(counts)} dialects; {len(refused)} refusals.",
+        f"{len(rows)} factories, {len(pairs)} pairs of factory and type in {len(counts)} dialects, {len(refused)} refused.",
         "",
         "| dialect | pairs |",
         "|---|---|",
