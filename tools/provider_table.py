@@ -31,7 +31,7 @@ def page() -> str:
     counts = Counter(row.dialects[kind] for row, kind in pairs)
     refused = [(row, kind) for row in rows for kind in ModelType if kind in row.refused]
     lines = [
-        f"{len(rows)} factories, {len(pairs)} pairs of factory and type in {len(counts)} dialects, {len(refused)} refused.",
+        f"{len(rows)} factories; {len(pairs)} (factory, type) pairs; {len(counts)} dialects; {len(refused)} refusals.",
         "",
         "| dialect | pairs |",
         "|---|---|",

@@ -9,7 +9,7 @@ from tenant_llm.dialects.openai.usage import input_usage
 from tenant_llm.domain.embedding import EmbeddingRequest, EmbeddingResult
 from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer
 from tenant_llm.domain.target import Target
-from tenant_llm.domain.wire import Json, WireRequest, WireResponse
+from tenant_llm.domain.wire import Json, JsonObject, WireRequest, WireResponse
 
 PATH = "embeddings"
 
@@ -39,12 +39,18 @@ def parse(response: WireResponse, request: EmbeddingRequest, target: Target) -> 
     items = [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
     if len(items) != len(request.inputs):
         raise MalformedAnswer(f"the provider answered with {len(items)} vectors for {len(request.inputs)} inputs")
-    ordered = sorted(items, key=lambda item: item.get("index") or 0)
+    ordered = sorted(items, key=_index)
     return EmbeddingResult(
         vectors=[_vector(item.get("embedding")) for item in ordered],
         usage=input_usage(body.get("usage")),
         model=body.get("model") or "",
     )
+
+
+def _index(item: JsonObject) -> int:
+    """The item's place; an answer without numbers is taken in the order it has."""
+    index = item.get("index")
+    return index if isinstance(index, int) else 0
 
 
 def _vector(embedding: Json) -> list[float]:

@@ -1,0 +1,37 @@
+import pytest
+
+from tenant_llm.catalogue.profiles import profile
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.quirks import Quirks
+
+_LIMIT = {"max_tokens": "max_completion_tokens"}
+_BUDGET = {"effort": "budget_tokens"}
+
+
+@pytest.mark.parametrize(
+    ("name", "rename", "temperature_goes"),
+    [
+        ("o1", _LIMIT, True),
+        ("o3-mini", _LIMIT, True),
+        ("gpt-5.4-mini", _LIMIT, True),
+        ("gpt-5-chat-latest", {}, False),
+        ("gpt-4o", {}, False),
+        ("o2-house-model", {}, False),
+        ("claude-3-7-sonnet-20250219", _BUDGET, False),
+        ("claude-opus-4-1", _BUDGET, False),
+        ("claude-sonnet-4-20250514", _BUDGET, False),
+        ("claude-opus-4-7", {}, True),
+        ("claude-3-5-haiku-20241022", {}, False),
+        ("llama-3.1-8b", {}, False),
+    ],
+)
+def test_what_follows_a_chat_models_name(name: str, rename: dict[str, str], temperature_goes: bool) -> None:
+    quirks = profile(name, ModelType.CHAT)
+
+    assert quirks.rename == rename
+    assert ("temperature" in quirks.drop) is temperature_goes
+
+
+def test_a_profile_is_for_its_types_only() -> None:
+    assert profile("o1", ModelType.EMBEDDING) == Quirks()
+    assert profile("voyage-context-3", ModelType.EMBEDDING).path == "contextualizedembeddings"
