@@ -10,6 +10,7 @@ import pytest
 from tenant_llm.catalogue import load
 from tenant_llm.catalogue.schema import Provider
 from tenant_llm.dialects import load as dialects
+from tenant_llm.domain.errors import UnsupportedModelType
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
 from tools.provider_table import page
@@ -72,14 +73,36 @@ def test_a_type_is_offered_or_refused_and_its_models_are_of_offered_types(row: P
         assert model.max_tokens is None or model.max_tokens > 0
 
 
-@pytest.mark.parametrize(
-    ("family", "model_type"),
-    sorted({(family, kind) for row in load.providers() for kind, family in row.dialects.items()}),
-)
-def test_the_dialect_that_a_row_names_is_there(family: str, model_type: ModelType) -> None:
-    wire = ModelType.CHAT if model_type is ModelType.IMAGE2TEXT else model_type
+_WIRES = sorted({(family, kind) for row in load.providers() for kind, family in row.dialects.items()})
+_AWAITED = {
+    "deepgram",
+    "fish_audio",
+    "gemini",
+    "minimax",
+    "ollama",
+    "perplexity",
+    "qianfan",
+    "replicate",
+    "siliconflow",
+    "tencent_asr",
+    "vertex",
+    "volcengine",
+    "xunfei",
+    "zhipu",
+}
+"""Families that rows name and nobody has written yet: a call says so; one that comes is struck out here."""
 
-    module = getattr(dialects, wire.value)(family)
+
+@pytest.mark.parametrize(("family", "model_type"), _WIRES)
+def test_the_dialect_that_a_row_names_is_there_or_awaited(family: str, model_type: ModelType) -> None:
+    wire = ModelType.CHAT if model_type is ModelType.IMAGE2TEXT else model_type
+    find = getattr(dialects, wire.value)
+    if family in _AWAITED:
+        with pytest.raises(UnsupportedModelType, match=f"'{family}' is not spoken"):
+            find(family)
+        return
+
+    module = find(family)
 
     assert callable(module.render)
     assert callable(module.parse)
