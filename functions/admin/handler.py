@@ -2,10 +2,9 @@
 
 from functools import partial
 
-from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
-
 from tenant_llm.bootstrap import lookup_service, tenant_models_service
 from tenant_llm.surface import admin
+from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
 
 _on = partial(admin.bind, tenant_models_service)
 

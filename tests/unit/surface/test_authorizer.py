@@ -1,10 +1,10 @@
 from fnmatch import fnmatchcase
 
 import pytest
-from tests.support.events import load_event
 
 from tenant_llm.domain.errors import Unauthorized
 from tenant_llm.surface.authorizer import authorize, bearer
+from tests.support.events import load_event
 
 EVENTS = ["http/authorize_request", "http/authorize_token"]
 
