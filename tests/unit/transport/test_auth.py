@@ -155,7 +155,7 @@ def test_no_log_shows_the_key(
 ) -> None:
     provider.reply({})
 
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="httpx"):
         transport.send(post(provider, scheme), target(), soon())
 
     assert "/v1/x" in caplog.text
