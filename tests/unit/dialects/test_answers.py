@@ -16,8 +16,15 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.wire import Json, ServerEvent
 from tests.support.wire import Case, case_paths, load_case
 
-FAMILIES = {"anthropic", "cohere", "jina_logits", "tei", "nvidia"}
-LOADERS: dict[ModelType, Any] = {ModelType.CHAT: load.chat, ModelType.RERANK: load.rerank}
+FAMILIES = {
+    "anthropic", "bedrock", "cohere", "dashscope", "jina_logits", "minimax", "nvidia", "perplexity", "qianfan", "tei",
+}  # fmt: skip
+LOADERS: dict[ModelType, Any] = {
+    ModelType.CHAT: load.chat,
+    ModelType.EMBEDDING: load.embedding,
+    ModelType.RERANK: load.rerank,
+    ModelType.SPEECH2TEXT: load.speech2text,
+}
 ODD: list[Json] = [None, True, 1, "x", [], [1], {}, {"a": 1}]
 PATHS = [path for path in case_paths("result", "streamed", "deltas") if path.parts[-3] in FAMILIES]
 
@@ -50,7 +57,8 @@ def outcome(case: Case, changed: Json) -> Any:
     try:
         if case.events is not None:
             events = changed if isinstance(changed, list) else [changed]
-            return list(dialect.parse_stream([ServerEvent(dumps(event)) for event in events], case.target))
+            named = [ServerEvent(dumps(data), event.event) for data, event in zip(events, case.events, strict=False)]
+            return list(dialect.parse_stream(named, case.target))
         assert case.response is not None
         return dialect.parse(replace(case.response, content=dumps(changed).encode()), case.request, case.target)
     except ProviderError:

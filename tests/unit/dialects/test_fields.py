@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenant_llm.dialects.anthropic import chat as anthropic
+from tenant_llm.dialects.bedrock import chat as bedrock
 from tenant_llm.dialects.cohere import chat as cohere
 from tenant_llm.dialects.contract import ChatDialect
 from tenant_llm.dialects.fields import list_of, number_of, object_of, objects_of, texts_of
@@ -44,7 +45,7 @@ def refusal(dialect: ChatDialect, request: ChatRequest) -> TenantLLMError | None
     return None
 
 
-@pytest.mark.parametrize("dialect", [anthropic, cohere])
+@pytest.mark.parametrize("dialect", [anthropic, bedrock, cohere])
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(
     params=st.dictionaries(st.sampled_from(PARAMS), JSON),

@@ -5,8 +5,8 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.
 
 from collections.abc import Callable, Mapping
 
+from tenant_llm.dialects.answers import a_count
 from tenant_llm.dialects.bedrock.place import model_path, post, vendor
-from tenant_llm.dialects.bedrock.words import count
 from tenant_llm.dialects.body import apply_quirks
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.vectors import checked, texts
@@ -40,8 +40,8 @@ def parse(response: WireResponse, request: EmbeddingRequest, target: Target) -> 
     body = response.json()
     refuse_error_object(body, response.headers)
     body = body if isinstance(body, dict) else {}
-    counted = count(response.headers.get(_COUNT))
-    counted = count(body.get("inputTextTokenCount")) if counted is None else counted
+    written = response.headers.get(_COUNT, "")
+    counted = int(written) if written.isdecimal() else a_count(body.get("inputTextTokenCount"))
     return EmbeddingResult(checked(_vectors(body), request), None if counted is None else Usage(counted))
 
 

@@ -6,7 +6,7 @@ from re import compile as pattern
 
 from tenant_llm.dialects.bedrock.blocks import CACHE_POINT, blocks
 from tenant_llm.dialects.content import TextPart, message_parts, system_text
-from tenant_llm.dialects.fields import objects_of
+from tenant_llm.dialects.fields import object_of, objects_of
 from tenant_llm.domain.chat import ChatRequest
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.wire import Json, JsonObject
@@ -93,7 +93,11 @@ def _tool_uses(message: JsonObject, where: str) -> list[JsonObject]:
     if isinstance(old := message.get("function_call"), dict):
         return [_tool_use(old, old.get("name"), f"{where}.function_call")]
     return [
-        _tool_use(call.get("function") or {}, call.get("id"), f"{where}.tool_calls[{index}].function")
+        _tool_use(
+            object_of(call, "function", f"{where}.tool_calls[{index}]"),
+            call.get("id"),
+            f"{where}.tool_calls[{index}].function",
+        )
         for index, call in enumerate(objects_of(message, "tool_calls", where))
     ]
 

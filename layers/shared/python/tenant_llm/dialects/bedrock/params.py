@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceCon
 
 from json import dumps
 
+from tenant_llm.dialects.answers import a_text
 from tenant_llm.dialects.anthropic.params import max_tokens, thinking
 from tenant_llm.dialects.bedrock.place import vendor
 from tenant_llm.dialects.body import apply_quirks
@@ -47,7 +48,7 @@ def parameters(request: ChatRequest, target: Target, *, forced: bool) -> JsonObj
     own = {name: wanted.pop(name) for name in _OWN if name in wanted}
     fields = {**wanted, **_effort(request, target, forced=forced), **object_of(given, "additionalModelRequestFields")}
     output = _schema(request)
-    thought = object_of(fields, "thinking").get("type")
+    thought = a_text(object_of(fields, "thinking").get("type"))
     if thought in {"enabled", "adaptive"}:  # takes no other sampling, and counts thoughts as a part of the answer
         inference = {"maxTokens": max_tokens(given, target.config.quirks), **inference, "temperature": None}
         fields.pop("top_k", None)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from tenant_llm.dialects.answers import a_text, an_object, objects
 from tenant_llm.dialects.bedrock.blocks import CACHE_POINT
-from tenant_llm.dialects.fields import object_of, objects_of
+from tenant_llm.dialects.fields import object_of
 from tenant_llm.domain.chat import ChatRequest
 from tenant_llm.domain.wire import Json, JsonObject
 
@@ -19,7 +20,7 @@ def tool_config(request: ChatRequest) -> JsonObject | None:
     called = _called(request.messages)
     offered = [] if request.tool_choice == "none" and not called else _tools(request.tools)
     if not offered:
-        remembered = [_spec({"name": name}) for name in called]
+        remembered = [_spec({"name": name}, "messages") for name in called]
         return {"tools": remembered} if remembered else None
     choice = _choice(request.tool_choice)
     return {"tools": offered} | ({"toolChoice": choice} if choice else {})
@@ -32,13 +33,13 @@ def _tools(offered: Sequence[JsonObject]) -> list[JsonObject]:
         if tool.get("type", "function") != "function" or "function" not in tool:
             result.append(tool)
             continue
-        result.append(_spec(object_of(tool, "function", f"tools[{index}]")))
+        result.append(_spec(object_of(tool, "function", f"tools[{index}]"), f"tools[{index}].function"))
         result += [CACHE_POINT] if tool.get("cache_control") else []
     return result
 
 
-def _spec(function: JsonObject) -> JsonObject:
-    schema = {"type": "object", "properties": {}, **(function.get("parameters") or {})}
+def _spec(function: JsonObject, where: str) -> JsonObject:
+    schema = {"type": "object", "properties": {}, **object_of(function, "parameters", where)}
     spec: JsonObject = {"name": function.get("name"), "inputSchema": {"json": schema}}
     if function.get("description"):
         spec["description"] = function["description"]
@@ -49,7 +50,7 @@ def _spec(function: JsonObject) -> JsonObject:
 
 def _choice(choice: Json) -> JsonObject | None:
     if isinstance(choice, dict):
-        function = choice.get("function") or choice
+        function = object_of(choice, "function", "tool_choice") or choice
         return {"tool": {"name": function.get("name")}} if choice.get("type") == "function" else choice
     word = _CHOICES.get(str(choice))
     return {word: {}} if word else None
@@ -57,10 +58,6 @@ def _choice(choice: Json) -> JsonObject | None:
 
 def _called(messages: Sequence[JsonObject]) -> list[str]:
     """The names of the functions that the messages call, each once."""
-    names = [
-        (call.get("function") or {}).get("name")
-        for index, message in enumerate(messages)
-        for call in objects_of(message, "tool_calls", f"messages[{index}]")
-    ]
-    names += [old.get("name") for message in messages if isinstance(old := message.get("function_call"), dict)]
-    return [name for name in dict.fromkeys(names) if name]
+    calls = [call.get("function") for message in messages for call in objects(message.get("tool_calls"))]
+    calls += [message.get("function_call") for message in messages]
+    return [name for name in dict.fromkeys(a_text(an_object(call).get("name")) for call in calls) if name]

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock
 from collections.abc import Iterator, Mapping, Sequence
 from json import dumps
 
+from tenant_llm.dialects.answers import a_count, a_text, an_object, objects
 from tenant_llm.domain.chat import ToolCall
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import Json, JsonObject
@@ -37,13 +38,13 @@ def text(content: Sequence[JsonObject]) -> str:
 
 def reasoning(content: Sequence[JsonObject]) -> str:
     """The thoughts that may be read."""
-    return "".join(thought.get("thinking") or "" for thought in map(thinking_block, content) if thought)
+    return "".join(a_text(thought.get("thinking")) for thought in map(thinking_block, content) if thought)
 
 
 def tool_calls(content: Sequence[JsonObject]) -> tuple[ToolCall, ...]:
     """The calls that the caller has to make."""
     uses = [block["toolUse"] for block in content if is_call(block)]
-    return tuple(ToolCall(use.get("toolUseId") or "", use.get("name") or "", arguments(use)) for use in uses)
+    return tuple(ToolCall(a_text(use.get("toolUseId")), a_text(use.get("name")), arguments(use)) for use in uses)
 
 
 def arguments(use: Mapping[str, Json]) -> str:
@@ -64,8 +65,8 @@ def thinking_block(block: Mapping[str, Json]) -> JsonObject | None:
         return None
     if thought.get("redactedContent"):
         return {"type": "redacted_thinking", "data": thought["redactedContent"]}
-    told = thought.get("reasoningText") or {}
-    return {"type": "thinking", "thinking": told.get("text") or "", **_signature(told)}
+    told = an_object(thought.get("reasoningText"))
+    return {"type": "thinking", "thinking": a_text(told.get("text")), **_signature(told)}
 
 
 def is_to_be_sent_back(thought: Mapping[str, Json]) -> bool:
@@ -76,9 +77,8 @@ def is_to_be_sent_back(thought: Mapping[str, Json]) -> bool:
 def unplaced(content: Sequence[JsonObject]) -> JsonObject:
     """What has no place of its own: thoughts to be sent back, citations, and blocks of other kinds."""
     thoughts = [thought for thought in map(thinking_block, content) if thought and is_to_be_sent_back(thought)]
-    citations = [
-        citation for block in content for citation in (block.get("citationsContent") or {}).get("citations") or []
-    ]
+    cited = [an_object(block.get("citationsContent")) for block in content]
+    citations = [citation for told in cited if "citations" in told for citation in objects(told["citations"])]
     others = [block for block in content if not block.keys() & _PLACED or ("toolUse" in block and not is_call(block))]
     found = {"thinking_blocks": thoughts, "citations": citations, "content_blocks": others}
     return {name: value for name, value in found.items() if value}
@@ -89,29 +89,24 @@ def usage(counts: Json) -> Usage | None:
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
     """
-    if not isinstance(counts, Mapping) or count(counts.get("inputTokens")) is None:
+    told = an_object(counts)
+    asked = a_count(told.get("inputTokens"))
+    if asked is None:
         return None
-    read, written = count(counts.get("cacheReadInputTokens")) or 0, count(counts.get("cacheWriteInputTokens")) or 0
+    read, written = a_count(told.get("cacheReadInputTokens")) or 0, a_count(told.get("cacheWriteInputTokens")) or 0
     return Usage(
-        input_tokens=(count(counts.get("inputTokens")) or 0) + read + written,
-        output_tokens=count(counts.get("outputTokens")) or 0,
+        input_tokens=asked + read + written,
+        output_tokens=a_count(told.get("outputTokens")) or 0,
         cached_tokens=read,
         cache_write_tokens=written,
     )
 
 
-def count(value: Json) -> int | None:
-    """A count that is a number, or one written out, as headers are; else nothing."""
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def _texts(content: Sequence[JsonObject]) -> Iterator[str]:
     for block in content:
-        yield block.get("text") or ""
-        for piece in (block.get("citationsContent") or {}).get("content") or []:
-            yield piece.get("text") or ""
+        yield a_text(block.get("text"))
+        for piece in objects(an_object(block.get("citationsContent")).get("content")):
+            yield a_text(piece.get("text"))
 
 
 def _signature(told: Mapping[str, Json]) -> JsonObject:

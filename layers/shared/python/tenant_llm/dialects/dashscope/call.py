@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tenant_llm.dialects.answers import an_object
 from tenant_llm.dialects.body import auth, endpoint, wire_model
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.domain.errors import MalformedAnswer
@@ -42,11 +43,4 @@ def output_and_usage(body: Json) -> tuple[JsonObject, JsonObject]:
     output = body.get("output") if isinstance(body, dict) else None
     if not isinstance(output, dict):
         raise MalformedAnswer(f"the provider's answer has no output: {str(body)[:200]!r}")
-    usage = body.get("usage")
-    return output, usage if isinstance(usage, dict) else {}
-
-
-def count(counts: Mapping[str, Json], name: str) -> int | None:
-    """A count that is a number, else nothing."""
-    value = counts.get(name)
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return output, an_object(body.get("usage"))

@@ -1,7 +1,8 @@
 """Embeddings: https://www.alibabacloud.com/help/en/model-studio/text-embedding-synchronous-api."""
 
+from tenant_llm.dialects.answers import a_count, objects
 from tenant_llm.dialects.body import apply_quirks
-from tenant_llm.dialects.dashscope.call import count, output_of, post
+from tenant_llm.dialects.dashscope.call import output_of, post
 from tenant_llm.dialects.vectors import checked, texts
 from tenant_llm.domain.embedding import EmbeddingRequest, EmbeddingResult
 from tenant_llm.domain.target import Target
@@ -30,10 +31,8 @@ def parse(response: WireResponse, request: EmbeddingRequest, target: Target) -> 
         ProviderError: When the answer is an error object.
     """
     output, usage = output_of(response)
-    found = output.get("embeddings")
-    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-    items.sort(key=lambda item: item.get("text_index") or 0)
-    total = count(usage, "total_tokens")
+    items = sorted(objects(output.get("embeddings")), key=lambda item: a_count(item.get("text_index")) or 0)
+    total = a_count(usage.get("total_tokens"))
     return EmbeddingResult(
         vectors=checked([item.get("embedding") for item in items], request),
         usage=None if total is None else Usage(total),

@@ -1,7 +1,8 @@
 """Rerank: https://www.alibabacloud.com/help/en/model-studio/text-rerank-api."""
 
+from tenant_llm.dialects.answers import a_count
 from tenant_llm.dialects.body import apply_quirks
-from tenant_llm.dialects.dashscope.call import count, output_of, post
+from tenant_llm.dialects.dashscope.call import output_of, post
 from tenant_llm.dialects.ranking import in_unit, ranked
 from tenant_llm.domain.rerank import RerankRequest, RerankResult
 from tenant_llm.domain.target import Target
@@ -29,7 +30,7 @@ def parse(response: WireResponse, request: RerankRequest, target: Target) -> Rer
         ProviderError: When the answer is an error object.
     """
     output, usage = output_of(response)
-    total = count(usage, "total_tokens")
+    total = a_count(usage.get("total_tokens"))
     return RerankResult(
         ranked=ranked(output.get("results"), request, in_unit),
         usage=None if total is None else Usage(total),

@@ -6,9 +6,10 @@ The same factory has models that take only jobs over files on the web, or only W
 import re
 from collections.abc import Mapping
 
+from tenant_llm.dialects.answers import a_count, a_text, an_object, objects
 from tenant_llm.dialects.body import apply_quirks
 from tenant_llm.dialects.content import data_url
-from tenant_llm.dialects.dashscope.call import count, output_of, post
+from tenant_llm.dialects.dashscope.call import output_of, post
 from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer, UnsupportedModelType
 from tenant_llm.domain.speech2text import TranscriptionRequest, TranscriptionResult
 from tenant_llm.domain.target import Target
@@ -58,12 +59,12 @@ def parse(response: WireResponse, request: TranscriptionRequest, target: Target)
     output, usage = output_of(response)
     message = _message(output)
     notes: JsonObject = next(
-        (note for note in message.get("annotations") or [] if note.get("type") == "audio_info"), {}
+        (note for note in objects(message.get("annotations")) if note.get("type") == "audio_info"), {}
     )
-    seconds = count(usage, "seconds") or count(usage, "duration")
+    seconds = _seconds(usage.get("seconds")) or _seconds(usage.get("duration"))
     return TranscriptionResult(
         text=_text(message.get("content")),
-        language=notes.get("language"),
+        language=a_text(notes.get("language")) or None,
         duration=seconds,
         usage=_usage(usage, seconds),
         extra={"emotion": notes["emotion"]} if notes.get("emotion") else {},
@@ -98,8 +99,7 @@ def _message(output: JsonObject) -> JsonObject:
     """The message of the first choice; the younger models put the text alone beside it."""
     if isinstance(output.get("text"), str):
         return {"content": output["text"]}
-    choices = output.get("choices")
-    message = choices[0].get("message") if isinstance(choices, list) and choices else None
+    message = next((choice.get("message") for choice in objects(output.get("choices"))), None)
     if not isinstance(message, dict):
         raise MalformedAnswer(f"the provider's answer has no transcript: {str(output)[:200]!r}")
     return message
@@ -111,7 +111,7 @@ def _text(content: Json) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _usage(usage: Mapping[str, Json], seconds: int | None) -> Usage | None:
+def _usage(usage: Mapping[str, Json], seconds: float | None) -> Usage | None:
     """Tokens in whichever way they are told; ``None`` where there are only seconds."""
     asked, answered = _tokens(usage, "input"), _tokens(usage, "output")
     if asked is None and answered is None:
@@ -119,10 +119,13 @@ def _usage(usage: Mapping[str, Json], seconds: int | None) -> Usage | None:
     return Usage(asked or 0, answered or 0, native={} if seconds is None else {"seconds": seconds})
 
 
+def _seconds(value: Json) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def _tokens(usage: Mapping[str, Json], side: str) -> int | None:
     """The side's count, or the sum of its parts, which some models tell alone."""
-    if (total := count(usage, f"{side}_tokens")) is not None:
+    if (total := a_count(usage.get(f"{side}_tokens"))) is not None:
         return total
-    parts = usage.get(f"{side}_tokens_details")
-    counts = [count(parts, name) for name in parts] if isinstance(parts, dict) else []
+    counts = [a_count(value) for value in an_object(usage.get(f"{side}_tokens_details")).values()]
     return sum(value or 0 for value in counts) if counts else None

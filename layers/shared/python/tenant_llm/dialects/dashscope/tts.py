@@ -11,9 +11,10 @@ from io import BytesIO
 from json import loads
 
 from tenant_llm.dialects import sse
+from tenant_llm.dialects.answers import a_count
 from tenant_llm.dialects.body import apply_quirks
 from tenant_llm.dialects.content import decode_base64
-from tenant_llm.dialects.dashscope.call import count, output_and_usage, post
+from tenant_llm.dialects.dashscope.call import output_and_usage, post
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer, UnsupportedModelType
 from tenant_llm.domain.target import Target
@@ -119,8 +120,8 @@ def _wav(samples: bytes) -> bytes:
 
 def _usage(usage: JsonObject, request: SpeechRequest) -> Usage | None:
     """Tokens where the model counts them, else an estimate; the characters it bills beside them."""
-    characters = count(usage, "characters")
-    asked, answered = count(usage, "input_tokens"), count(usage, "output_tokens")
+    characters = a_count(usage.get("characters"))
+    asked, answered = a_count(usage.get("input_tokens")), a_count(usage.get("output_tokens"))
     native = {} if characters is None else {"characters": characters}
     if asked is None and answered is None:
         return Usage(text_tokens(request.text), native=native, estimated=True) if native else None
