@@ -22,6 +22,8 @@ _BUDGET = {"effort": "budget_tokens"}
         ("claude-sonnet-4-20250514", _BUDGET, False),
         ("claude-opus-4-7", {}, True),
         ("claude-3-5-haiku-20241022", {}, False),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", _BUDGET, False),
+        ("anthropic.claude-opus-4-7", {}, True),
         ("llama-3.1-8b", {}, False),
     ],
 )
@@ -35,3 +37,16 @@ def test_what_follows_a_chat_models_name(name: str, rename: dict[str, str], temp
 def test_a_profile_is_for_its_types_only() -> None:
     assert profile("o1", ModelType.EMBEDDING) == Quirks()
     assert profile("voyage-context-3", ModelType.EMBEDDING).path == "contextualizedembeddings"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("amazon.titan-embed-text-v2:0", 1),
+        ("amazon.nova-2-multimodal-embeddings-v1:0", 1),
+        ("us.cohere.embed-v4:0", 96),
+        ("embed-v4.0", None),
+    ],
+)
+def test_how_many_texts_a_call_takes_follows_an_embedding_models_name(name: str, expected: int | None) -> None:
+    assert profile(name, ModelType.EMBEDDING).max_batch == expected
