@@ -348,3 +348,19 @@ def test_embeddings_are_split_as_the_provider_takes_them_and_settled_once(
     assert sorted(request.json["input"][0] for request in provider.requests) == ["a", "b", "c"]
     (day,) = days()
     assert (day.calls, day.input_tokens, used(bundle, address="e@OpenAI")) == (1, 9, 9)
+
+
+def test_a_wire_that_nobody_speaks_yet_names_factory_and_type(
+    bundle: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
+    known = catalogue.provider("OpenAI")
+    assert known is not None
+    unspoken = replace(known, dialects={ModelType.CHAT: "klingon"})
+    monkeypatch.setattr("tenant_llm.services.resolution.provider", lambda _: unspoken)
+
+    answer = chat()
+
+    assert answer["error"]["code"] == "unsupported_model_type"
+    assert "factory 'OpenAI' cannot serve 'chat': the wire 'klingon'" in answer["error"]["message"]
+    assert provider.requests == []

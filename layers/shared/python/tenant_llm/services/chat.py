@@ -25,7 +25,7 @@ class ChatService:
     ) -> ChatResult:
         """The whole answer, settled; ``model`` of the result is the address that answered."""
         call = self._invocation.begin(caller, model_type, model)
-        result = call.exchange(load.chat(call.config.dialect), request)
+        result = call.exchange(call.dialect(load.chat), request)
         usage = result.usage or tokens.chat_usage(request, result.choices)
         call.settle(usage)
         return replace(result, usage=usage, model=call.config.address)
@@ -38,7 +38,7 @@ class ChatService:
         """
         call = self._invocation.begin(caller, ModelType.CHAT, model)
         streamed = replace(request, stream=True)
-        deltas = call.open_stream(load.chat(call.config.dialect), streamed)
+        deltas = call.open_stream(call.dialect(load.chat), streamed)
         return Started(_settled(call, deltas, streamed))
 
 

@@ -28,7 +28,7 @@ class EmbeddingService:
             if not item:
                 raise InvalidRequest(f"input[{index}] is {item!r}: it must not be empty", param=f"input[{index}]")
         call = self._invocation.begin(caller, ModelType.EMBEDDING, model)
-        dialect = load.embedding(call.config.dialect)
+        dialect = call.dialect(load.embedding)
         requests = [replace(request, inputs=part) for part in batches(request.inputs, call.config.quirks.max_batch)]
         results = in_parallel(lambda part: call.exchange(dialect, part), requests)
         usage = total_usage(result.usage for result in results) or tokens.embedding_usage(request.inputs)

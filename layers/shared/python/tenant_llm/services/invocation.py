@@ -9,7 +9,13 @@ from typing import override
 from tenant_llm.dialects.contract import ChatDialect, Dialect
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatDelta, ChatRequest
-from tenant_llm.domain.errors import CredentialMissing, CredentialRejected, ProviderError, TenantLLMError
+from tenant_llm.domain.errors import (
+    CredentialMissing,
+    CredentialRejected,
+    ProviderError,
+    TenantLLMError,
+    UnsupportedModelType,
+)
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus
 from tenant_llm.domain.target import Credential, ModelConfig, Target
@@ -45,6 +51,20 @@ class OngoingCall:
     caller: Caller
     config: ModelConfig
     started: float
+
+    def dialect[D](self, load: Callable[[str], D]) -> D:
+        """The wire of the model's factory, by one of the functions of ``dialects.load``.
+
+        Raises:
+            UnsupportedModelType: When nobody has written it yet.
+        """
+        try:
+            return load(self.config.dialect)
+        except UnsupportedModelType as error:
+            factory, kind = self.config.factory, self.config.model_type.value
+            raise UnsupportedModelType(
+                f"factory {factory!r} cannot serve {kind!r}: {error.message}", param="model"
+            ) from error
 
     def exchange[Request, Result](self, dialect: Dialect[Request, Result], request: Request) -> Result:
         """One request, one result. A key that the provider refuses is read again once.

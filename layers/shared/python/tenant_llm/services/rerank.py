@@ -23,7 +23,7 @@ class RerankService:
         A score judges one document alone, so that splitting the documents changes none of them.
         """
         call = self._invocation.begin(caller, ModelType.RERANK, model)
-        dialect = load.rerank(call.config.dialect)
+        dialect = call.dialect(load.rerank)
         parts = batches(request.documents, call.config.quirks.max_batch)
         top_n = request.top_n if len(parts) == 1 else None
         results = in_parallel(

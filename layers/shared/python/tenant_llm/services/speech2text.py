@@ -23,7 +23,7 @@ class Speech2TextService:
         Seconds of audio are kept beside the tokens wherever the provider tells them.
         """
         call = self._invocation.begin(caller, ModelType.SPEECH2TEXT, model)
-        dialect = load.speech2text(call.config.dialect)
+        dialect = call.dialect(load.speech2text)
         result = call.exchange(dialect, request)
         usage = _usage(result)
         call.settle(usage)

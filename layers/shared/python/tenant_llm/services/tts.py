@@ -20,7 +20,7 @@ class TtsService:
     def invoke(self, caller: Caller, model: str | None, request: SpeechRequest) -> SpeechResult:
         """The audio, settled. Characters are counted here, exactly; tokens are estimated where none are reported."""
         call = self._invocation.begin(caller, ModelType.TTS, model)
-        dialect = load.tts(call.config.dialect)
+        dialect = call.dialect(load.tts)
         result = call.exchange(dialect, request)
         usage = result.usage or Usage(tokens.text_tokens(request.text), estimated=True)
         if not usage.native:
