@@ -9,13 +9,14 @@ ARCH ?= arm64
 UV_VERSION := 0.13.9
 SAM_VERSION := 1.170.0
 MINISTACK_VERSION := 1.5.33
+TRANSLATOR_VERSION := 1.115.0
 
 BIN := .venv/bin
 UV := $(BIN)/uv
 export MOTO_DISABLE_GLOBAL_CORS := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup run test check fmt lint types arch template lock build ministack deploy clean
+.PHONY: help setup run test check fmt lint types arch template lock build ministack rehearse deploy clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,16 +67,20 @@ build: setup .sam/ready ## sam build into .aws-sam, then import what was built (
 		--parameter-overrides Architecture=$(ARCH)
 	@$(BIN)/python -m tools.check_build $(ARCH)
 
-.sam/ready:
+.sam/ready: Makefile
 	@echo "Installing the SAM CLI in .sam …"
 	@$(PYTHON) -m venv .sam && .sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
 ministack: .ministack/ready ## the atomic emulator that some integration tests ask for, in .ministack
-.ministack/ready:
+.ministack/ready: Makefile
 	@echo "Installing ministack in .ministack …"
-	@$(PYTHON) -m venv .ministack && .ministack/bin/pip install --quiet --disable-pip-version-check ministack==$(MINISTACK_VERSION)
+	@$(PYTHON) -m venv .ministack && .ministack/bin/pip install --quiet --disable-pip-version-check \
+		ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION)
 	@touch $@
+
+rehearse: build ministack ## deploy the build to the emulator and call it (ARCH as this machine's processors)
+	@$(BIN)/python -m tools.rehearse $(ARCH)
 
 deploy: build ## sam deploy as the stack tenant-llm-$(STAGE) (STAGE=dev, ARCH=arm64, PARAMETERS="Name=value …")
 	@.sam/bin/sam deploy --stack-name tenant-llm-$(STAGE) \

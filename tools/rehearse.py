@@ -1,0 +1,132 @@
+"""``python -m tools.rehearse``: deploys what ``make build`` built to an emulator and calls it as a first tenant does.
+
+The emulator runs CloudFormation with SAM's transform, API Gateway with the authorizer, and the functions from their
+layers, each in a process of its own. It knows no IAM, no gateway responses and no timeouts.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import boto3
+
+from local.__main__ import free_port, say, serve
+from local.sandbox_provider import app as sandbox
+
+_EMULATOR = Path(".ministack/bin/ministack")
+_SAM = Path(".sam/bin/sam")
+_STACK = "tenant-llm-rehearsal"
+_HOST = "127.0.0.1"
+_HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
+
+
+def main() -> None:
+    """Deploy, set up, call, compare; ends with a message where something is not as it should be."""
+    architecture = sys.argv[1]
+    with TemporaryDirectory() as folder, emulator(folder) as env:
+        os.environ.update(env)
+        say("Deploying the stack …")
+        parameters = [f"Architecture={architecture}", "AllowPrivateProviders=true"]  # the sandbox is on loopback
+        command = [str(_SAM), "deploy", "--stack-name", _STACK, "--no-confirm-changeset", "--parameter-overrides"]
+        deployed = subprocess.run([*command, *parameters], capture_output=True, text=True, check=False)  # noqa: S603
+        if deployed.returncode:
+            sys.exit(f"{deployed.stdout[-2000:]}{deployed.stderr[-2000:]}")
+        say("Setting up a tenant …")
+        token = set_up(f"http://{_HOST}:{serve(sandbox, free_port())}/v1")
+        say("Calling …")
+        call(env["AWS_ENDPOINT_URL"], token)
+    say("The stack deploys, and counts its first calls right.")
+
+
+@contextmanager
+def emulator(folder: str) -> Iterator[dict[str, str]]:
+    """An empty AWS until the block ends; yields the variables that point to it."""
+    port = free_port()
+    env = {
+        "AWS_ENDPOINT_URL": f"http://{_HOST}:{port}",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+    }
+    own = {"GATEWAY_PORT": str(port), "BIND_HOST": _HOST, "TMPDIR": folder, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(  # noqa: S603 - our own installation
+        [_EMULATOR], env=os.environ | own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            if not any("Running on http" in line for line in process.stdout):
+                sys.exit("the emulator ended before it listened")
+            Thread(target=process.stdout.read, daemon=True).start()  # it would stop at a full pipe
+            yield env
+        finally:
+            process.terminate()
+
+
+def set_up(provider_url: str) -> str:
+    """A tenant with a model, its key and a token, which is returned."""
+    admin = partial(invoke, "admin", tenant_id="acme")
+    admin(operation="create_tenant", name="Acme GmbH")
+    model = {"llm_name": "gpt-4o-mini", "llm_factory": "OpenAI", "model_type": "chat", "api_base": provider_url}
+    admin(operation="put_model", **model)
+    admin(operation="put_credential", place="OpenAI", api_key="sk-rehearsal-0000")
+    admin(operation="set_defaults", llm_id="gpt-4o-mini@OpenAI")
+    return str(admin(operation="issue_token", label="rehearsal")["token"])
+
+
+def call(endpoint: str, token: str) -> None:
+    """One call twice by direct invocation, one over HTTP, one without a valid token; then the accounts."""
+    answers = [invoke("invoke-chat", tenant_id="acme", request_id="first", **_HELLO) for _ in range(2)]
+    (api,) = boto3.client("apigateway").get_rest_apis()["items"]
+    route = partial(over_http, f"{endpoint}/restapis/{api['id']}/dev/_user_request_/v1")
+    status, answer = route("/chat/completions", token, _HELLO)
+    expect("the status of a call", status, 200)
+    expect("the status of a call with a wrong token", route("/chat/completions", "tllm_wrong", _HELLO)[0], 401)
+    _, usage = route("/usage", token)
+    tokens = sum(one["usage"]["total_tokens"] for one in (answers[0], answer))
+    expect("calls and tokens", [usage["totals"][name] for name in ("calls", "total_tokens")], [2, tokens])
+
+
+def invoke(function: str, **event: Any) -> Any:
+    """What a function of the stack returns to a direct invocation."""
+    client = boto3.client("lambda")
+    answer = client.invoke(FunctionName=f"{_STACK}-{function}", Payload=json.dumps(event).encode())
+    body = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer or "error" in body:
+        sys.exit(f"{function} answers {body}")
+    return body
+
+
+def over_http(base: str, path: str, token: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+    """The status and the decoded answer of a route."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    try:
+        with urlopen(Request(base + path, data, headers)) as answer:  # noqa: S310 - loopback
+            return answer.status, json.load(answer)
+    except HTTPError as error:
+        return error.code, json.load(error)
+
+
+def expect(what: str, seen: object, wanted: object) -> None:
+    """Go on if they are the same.
+
+    Raises:
+        SystemExit: When they are not.
+    """
+    if seen != wanted:
+        sys.exit(f"{what}: {seen}, not {wanted}")
+
+
+if __name__ == "__main__":
+    main()
