@@ -129,6 +129,16 @@ def test_usage_that_the_provider_leaves_out_is_estimated_and_marked(bundle: Aws,
     assert (used(bundle), day.estimated_tokens) == (3, 3)
 
 
+def test_a_provider_cannot_take_tokens_off_an_account(bundle: Aws, provider: ProviderServer) -> None:
+    add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
+    provider.reply(_ANSWER | {"usage": {"prompt_tokens": -1000, "completion_tokens": 7, "total_tokens": -993}})
+
+    answer = chat()
+
+    assert answer["usage"]["estimated"]
+    assert used(bundle) == 3
+
+
 def test_an_explicit_zero_stays_zero(bundle: Aws, provider: ProviderServer) -> None:
     add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
     provider.reply(_ANSWER | {"usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}})

@@ -1,4 +1,6 @@
-from tenant_llm.domain.usage import Usage
+import pytest
+
+from tenant_llm.domain.usage import Usage, reported
 
 
 def test_the_total_is_input_and_output_without_counting_their_parts_again() -> None:
@@ -17,3 +19,23 @@ def test_sums_keep_every_kind_and_unit_apart() -> None:
 def test_a_sum_with_an_estimate_in_it_is_an_estimate() -> None:
     assert (Usage(1) + Usage(1, estimated=True)).estimated
     assert not (Usage(1) + Usage(1)).estimated
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        Usage(-1),
+        Usage(1, output_tokens=-5),
+        Usage(1, cached_tokens=-1),
+        Usage(10**15),
+        Usage(1, native={"seconds": -0.5}),
+        Usage(1, native={"seconds": float("nan")}),
+    ],
+)
+def test_a_report_that_cannot_be_is_none(usage: Usage) -> None:
+    assert reported(usage) is None
+
+
+def test_a_report_of_zeros_is_one() -> None:
+    assert reported(Usage()) == Usage()
+    assert reported(None) is None

@@ -38,3 +38,18 @@ class Usage:
             native={unit: self.native.get(unit, 0) + other.native.get(unit, 0) for unit in sorted(units)},
             estimated=self.estimated or other.estimated,
         )
+
+
+_MOST_TOKENS = 10**12
+
+
+def reported(usage: Usage | None) -> Usage | None:
+    """A provider's report as far as it can be booked: ``None`` where a count is negative or beyond all reason.
+
+    A tenant may run the provider itself; a report must not be able to take tokens off an account.
+    """
+    if usage is None:
+        return None
+    counts = (usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.cache_write_tokens)
+    amounts = (*counts, usage.reasoning_tokens, *usage.native.values())
+    return usage if all(0 <= amount < _MOST_TOKENS for amount in amounts) else None

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from operator import add
 
-from tenant_llm.domain.usage import Usage
+from tenant_llm.domain.usage import Usage, reported
 
 _CALLS_AT_ONCE = 8
 
@@ -29,8 +29,8 @@ def in_parallel[Request, Result](call: Callable[[Request], Result], requests: Se
 
 
 def total_usage(usages: Iterable[Usage | None]) -> Usage | None:
-    """The sum; ``None`` where the provider has left out one of them."""
-    known = list(usages)
+    """The sum; ``None`` where the provider has left out one of them, or told nonsense."""
+    known = [reported(usage) for usage in usages]
     if not known or None in known:
         return None
     return reduce(add, (usage for usage in known if usage is not None))

@@ -10,7 +10,7 @@ from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, fold
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus
-from tenant_llm.domain.usage import Usage
+from tenant_llm.domain.usage import Usage, reported
 from tenant_llm.services.invocation import Invocation, OngoingCall, Started
 
 
@@ -26,7 +26,7 @@ class ChatService:
         """The whole answer, settled; ``model`` of the result is the address that answered."""
         call = self._invocation.begin(caller, model_type, model)
         result = call.exchange(call.dialect(load.chat), request)
-        usage = result.usage or tokens.chat_usage(request, result.choices)
+        usage = reported(result.usage) or tokens.chat_usage(request, result.choices)
         call.settle(usage)
         return replace(result, usage=usage, model=call.config.address)
 
@@ -66,12 +66,12 @@ def _settled(call: OngoingCall, deltas: Started, request: ChatRequest) -> Genera
 def _delivered(request: ChatRequest, received: list[ChatDelta], *, complete: bool) -> Usage:
     """The provider's own numbers after a complete stream; else the input it told, and the output that was received."""
     result = fold(received)
-    if complete and result.usage is not None:
-        return result.usage
+    told = reported(result.usage)
+    if complete and told is not None:
+        return told
     estimate = tokens.chat_usage(request, result.choices)
-    if result.usage is None:
+    if told is None:
         return estimate
-    told = result.usage
     return replace(
         told,
         input_tokens=told.input_tokens or estimate.input_tokens,

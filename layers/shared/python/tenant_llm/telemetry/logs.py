@@ -65,11 +65,6 @@ def call_failed(config: ModelConfig, error: TenantLLMError, ms: float) -> None:
     )
 
 
-def retried(config: ModelConfig, attempt: int, error: TenantLLMError, wait: float) -> None:
-    """An attempt failed and is repeated after ``wait`` seconds; the first attempt is 1."""
-    _write("info", "retry", **_model(config), attempt=attempt, code=error.code, wait_ms=round(wait * 1000))
-
-
 def unsettled(settlement: Settlement) -> None:
     """A settlement could not be stored: the whole of it, so that it can be booked later under its own request id."""
     usage = asdict(settlement.usage)

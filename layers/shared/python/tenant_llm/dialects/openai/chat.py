@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from json import JSONDecodeError, loads
 
 from tenant_llm.dialects import thinking
+from tenant_llm.dialects.answers import a_count, a_text, an_object
 from tenant_llm.dialects.body import post_json, wire_model
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.openai import message as wire
@@ -53,12 +54,12 @@ def parse(response: WireResponse, request: ChatRequest, target: Target) -> ChatR
         raise MalformedAnswer(f"the provider's answer has no choices: {response.content[:200]!r}")
     for choice in choices:
         wire.refuse_failed(choice)
-    ordered = sorted(enumerate(choices), key=lambda item: item[1].get("index", item[0]))
+    ordered = sorted(enumerate(choices), key=_index)
     usage = body.get("usage") or choices[0].get("usage")
     return ChatResult(
         choices=tuple(_choice(choice, body, position) for position, choice in ordered),
         usage=chat_usage(usage),
-        model=body.get("model") or "",
+        model=a_text(body.get("model")),
     )
 
 
@@ -89,8 +90,15 @@ def _chunk(event: ServerEvent) -> Json:
         raise MalformedAnswer(f"an event of the provider's stream is not JSON: {event.data[:200]!r}") from error
 
 
+def _index(placed: tuple[int, JsonObject]) -> int:
+    """The choice's own index, else its place in the answer."""
+    place, choice = placed
+    index = a_count(choice.get("index"))
+    return place if index is None else index
+
+
 def _choice(choice: JsonObject, body: JsonObject, position: int) -> Choice:
-    message = choice.get("message") or {}
+    message = an_object(choice.get("message"))
     text, reasoning = wire.text_and_reasoning(message)
     if not reasoning:
         text, reasoning = thinking.split(text)
@@ -110,4 +118,4 @@ def _choice(choice: JsonObject, body: JsonObject, position: int) -> Choice:
 
 def _tool_call(call: JsonObject, made_up_id: str) -> ToolCall:
     name, arguments = wire.function_of(call)
-    return ToolCall(call.get("id") or made_up_id, name, arguments or "{}", wire.call_extra(call))
+    return ToolCall(a_text(call.get("id")) or made_up_id, name, arguments or "{}", wire.call_extra(call))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from hashlib import blake2s
 from json import dumps
 
+from tenant_llm.dialects.answers import a_text, an_object, objects
 from tenant_llm.dialects.errors import provider_error
 from tenant_llm.domain.errors import ProviderUnavailable
 from tenant_llm.domain.wire import Json, JsonObject
@@ -64,18 +65,18 @@ def text_and_reasoning(message: Mapping[str, Json]) -> tuple[str, str]:
 def calls(message: Mapping[str, Json]) -> list[JsonObject]:
     """The tool calls of a message; OpenAI's older ``function_call`` is one of them."""
     if found := message.get("tool_calls"):
-        return [call for call in found if isinstance(call, dict)]
+        return objects(found)
     old = message.get("function_call")
     return [{"function": old}] if isinstance(old, dict) and any(old.values()) else []
 
 
 def function_of(call: Mapping[str, Json]) -> tuple[str, str]:
     """A call's name and arguments; these as JSON text, also from providers that send them decoded."""
-    function = call.get("function") or call.get("custom") or {}
+    function = an_object(call.get("function") or call.get("custom"))
     arguments = function.get("arguments", function.get("input"))
     if arguments is not None and not isinstance(arguments, str):
         arguments = dumps(arguments, ensure_ascii=False)
-    return function.get("name") or "", arguments or ""
+    return a_text(function.get("name")), arguments or ""
 
 
 def call_extra(call: Mapping[str, Json]) -> JsonObject:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from json import dumps
 
+from tenant_llm.dialects.answers import an_object
 from tenant_llm.dialects.body import apply_quirks, auth, endpoint, wire_model
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.openai.usage import chat_usage
@@ -55,8 +56,8 @@ def parse(response: WireResponse, request: TranscriptionRequest, target: Target)
     text = body.get("text") if isinstance(body, dict) else body
     if not isinstance(text, str):
         raise MalformedAnswer(f"the provider's answer has no text: {response.content[:200]!r}")
-    body = body if isinstance(body, dict) else {}
-    usage = body.get("usage") or {}
+    body = an_object(body)
+    usage = an_object(body.get("usage"))
     return TranscriptionResult(
         text=text,
         language=body.get("language"),

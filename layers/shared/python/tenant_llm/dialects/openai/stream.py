@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/streaming
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from tenant_llm.dialects.answers import a_count, a_text, an_object, objects
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.openai import message as wire
 from tenant_llm.dialects.openai.usage import chat_usage
@@ -22,7 +23,7 @@ class _Choice:
 
     index: int
     ids: list[str] = field(default_factory=list)
-    places: dict[Json, int] = field(default_factory=dict)
+    places: dict[int | None, int] = field(default_factory=dict)
     splitter: ThinkSplitter = field(default_factory=ThinkSplitter)
     ended: bool = False
 
@@ -44,13 +45,13 @@ class StreamReader:
         if not isinstance(chunk, dict):
             raise MalformedAnswer(f"an event of the provider's stream is no object: {str(chunk)[:200]!r}")
         _refuse_errors(chunk)
-        deltas = [self._delta(piece, chunk) for piece in chunk.get("choices") or []]
+        deltas = [self._delta(piece, chunk) for piece in _choices(chunk)]
         deltas = [delta for delta in deltas if delta != ChatDelta(index=delta.index)]
         if (usage := _usage(chunk)) is not None:
             last = deltas.pop() if deltas else ChatDelta()
             deltas.append(replace(last, usage=usage))
         for delta in deltas:
-            yield replace(delta, model=chunk.get("model") or "")
+            yield replace(delta, model=a_text(chunk.get("model")))
 
     def finish(self) -> Iterator[ChatDelta]:
         """What was held back until it was clear that no more comes."""
@@ -60,10 +61,10 @@ class StreamReader:
                 yield ChatDelta(text, reasoning, index=index)
 
     def _delta(self, piece: JsonObject, chunk: JsonObject) -> ChatDelta:
-        index = piece.get("index") or 0
+        index = a_count(piece.get("index")) or 0
         choice = self._choices.setdefault(index, _Choice(index))
         # A provider that does not stream after all answers with one chunk that holds the whole message.
-        message = piece.get("delta") or (piece.get("message") if "delta" not in piece else None) or {}
+        message = an_object(piece.get("delta") or (piece.get("message") if "delta" not in piece else None))
         finish_reason = wire.finish_reason(piece.get("finish_reason"))
         text, reasoning = _split(message, choice, last=finish_reason is not None)
         told = wire.sources(chunk) if finish_reason and not choice.ended else {}
@@ -97,7 +98,7 @@ def _call(call: JsonObject, choice: _Choice, answer: str) -> ToolCallDelta:
     Some providers leave the index out, and some give every call of a turn the index 0.
     """
     name, arguments = wire.function_of(call)
-    id_, place = call.get("id") or "", call.get("index")
+    id_, place = a_text(call.get("id")), a_count(call.get("index"))
     known = choice.places.get(place)
     if known is not None and not (name and id_ and id_ != choice.ids[known]):
         return ToolCallDelta(known, arguments=arguments, extra=wire.call_extra(call))
@@ -108,14 +109,18 @@ def _call(call: JsonObject, choice: _Choice, answer: str) -> ToolCallDelta:
 
 def _refuse_errors(chunk: JsonObject) -> None:
     refuse_error_object(chunk, {})
-    for piece in (*(chunk.get("choices") or []), *_extensions(chunk)):
+    for piece in (*_choices(chunk), *_extensions(chunk)):
         wire.refuse_failed(piece)
 
 
 def _usage(chunk: JsonObject) -> Usage | None:
     """The chunk's usage, which some put into an extension object and some into the choice."""
-    places = (chunk, *_extensions(chunk), *(chunk.get("choices") or []))
+    places = (chunk, *_extensions(chunk), *_choices(chunk))
     return next((usage for place in places if (usage := chat_usage(place.get("usage"))) is not None), None)
+
+
+def _choices(chunk: JsonObject) -> list[JsonObject]:
+    return objects(chunk.get("choices"))
 
 
 def _extensions(chunk: JsonObject) -> list[JsonObject]:
