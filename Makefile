@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-PYTHON ?= python3
+PYTHON ?= $(shell python3.13 -c 'print("python3.13")' 2>/dev/null || echo python3)
 PORT ?= 8080
 STAGE ?= dev
 ARCH ?= arm64
@@ -82,7 +82,7 @@ ministack: .ministack/ready ## the atomic emulator that some integration tests a
 rehearse: build ministack ## deploy the build to the emulator and call it (ARCH as this machine's processors)
 	@$(BIN)/python -m tools.rehearse $(ARCH)
 
-deploy: build ## sam deploy as the stack tenant-llm-$(STAGE) (STAGE=dev, ARCH=arm64, PARAMETERS="Name=value …")
+deploy: build ## sam deploy as the stack tenant-llm-STAGE (STAGE=dev, ARCH=arm64, PARAMETERS="Name=value …")
 	@.sam/bin/sam deploy --stack-name tenant-llm-$(STAGE) \
 		--parameter-overrides Stage=$(STAGE) Architecture=$(ARCH) $(PARAMETERS)
 
