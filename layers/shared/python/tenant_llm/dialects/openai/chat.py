@@ -6,6 +6,7 @@ from json import JSONDecodeError, loads
 from tenant_llm.dialects import thinking
 from tenant_llm.dialects.answers import a_count, a_text, an_object
 from tenant_llm.dialects.body import post_json, wire_model
+from tenant_llm.dialects.calls import made_up_id
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.openai import message as wire
 from tenant_llm.dialects.openai.stream import StreamReader
@@ -103,7 +104,7 @@ def _choice(choice: JsonObject, body: JsonObject, position: int) -> Choice:
     if not reasoning:
         text, reasoning = thinking.split(text)
     calls = tuple(
-        _tool_call(call, wire.made_up_id(str(body.get("id")), position, index))
+        _tool_call(call, made_up_id(str(body.get("id")), position, index))
         for index, call in enumerate(wire.calls(message))
     )
     return Choice(
@@ -116,6 +117,6 @@ def _choice(choice: JsonObject, body: JsonObject, position: int) -> Choice:
     )
 
 
-def _tool_call(call: JsonObject, made_up_id: str) -> ToolCall:
+def _tool_call(call: JsonObject, spare_id: str) -> ToolCall:
     name, arguments = wire.function_of(call)
-    return ToolCall(a_text(call.get("id")) or made_up_id, name, arguments or "{}", wire.call_extra(call))
+    return ToolCall(a_text(call.get("id")) or spare_id, name, arguments or "{}", wire.call_extra(call))

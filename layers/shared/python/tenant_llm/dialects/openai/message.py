@@ -1,7 +1,6 @@
 """Fields of a message or of a piece of one, as OpenAI's wire and its speakers write them."""
 
 from collections.abc import Mapping
-from hashlib import blake2s
 from json import dumps
 
 from tenant_llm.dialects.answers import a_text, an_object, objects
@@ -82,11 +81,6 @@ def function_of(call: Mapping[str, Json]) -> tuple[str, str]:
 def call_extra(call: Mapping[str, Json]) -> JsonObject:
     """What a call holds beyond OpenAI's fields."""
     return {name: value for name, value in call.items() if name not in _CALL_KNOWN and value is not None}
-
-
-def made_up_id(answer: str, choice: int, index: int) -> str:
-    """An id for a call that came without one: the same each time, and another in each answer that has an id."""
-    return f"call_{blake2s(f'{answer}/{choice}/{index}'.encode(), digest_size=12).hexdigest()}"
 
 
 def unplaced(message: Mapping[str, Json]) -> JsonObject:

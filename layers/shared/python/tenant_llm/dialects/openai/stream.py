@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tenant_llm.dialects.answers import a_count, a_text, an_object, objects
+from tenant_llm.dialects.calls import made_up_id
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.openai import message as wire
 from tenant_llm.dialects.openai.usage import chat_usage
@@ -103,7 +104,7 @@ def _call(call: JsonObject, choice: _Choice, answer: str) -> ToolCallDelta:
     if known is not None and not (name and id_ and id_ != choice.ids[known]):
         return ToolCallDelta(known, arguments=arguments, extra=wire.call_extra(call))
     index = choice.places[place] = len(choice.ids)
-    choice.ids.append(id_ or wire.made_up_id(answer, choice.index, index))
+    choice.ids.append(id_ or made_up_id(answer, choice.index, index))
     return ToolCallDelta(index, choice.ids[index], name, arguments, wire.call_extra(call))
 
 
