@@ -78,7 +78,6 @@ _AWAITED = {
     "deepgram",
     "fish_audio",
     "gemini",
-    "ollama",
     "replicate",
     "siliconflow",
     "tencent_asr",
