@@ -4,7 +4,7 @@ from tenant_llm.catalogue.profiles import profile
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
 
-_LIMIT = {"max_tokens": "max_completion_tokens"}
+_LIMIT = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_completion_tokens"}
 _BUDGET = {"effort": "budget_tokens"}
 
 
@@ -32,6 +32,21 @@ def test_what_follows_a_chat_models_name(name: str, rename: dict[str, str], temp
 
     assert quirks.rename == rename
     assert ("temperature" in quirks.drop) is temperature_goes
+
+
+@pytest.mark.parametrize(
+    ("name", "stop_goes"), [("grok-4-0709", True), ("grok-4-fast-non-reasoning", False), ("grok-3", False)]
+)
+def test_a_model_that_reasons_takes_no_stop_words_where_its_maker_says_so(name: str, stop_goes: bool) -> None:
+    assert ("stop" in profile(name, ModelType.CHAT).drop) is stop_goes
+
+
+def test_a_limits_name_that_a_provider_changes_is_changed_back_for_models_that_know_only_the_newer() -> None:
+    of_a_row = Quirks(rename={"max_completion_tokens": "max_tokens"})
+
+    merged = of_a_row.merge(profile("gpt-5", ModelType.CHAT))
+
+    assert merged.rename == _LIMIT
 
 
 def test_a_profile_is_for_its_types_only() -> None:

@@ -25,9 +25,23 @@ def test_an_endpoint_is_its_path_under_the_base(base: str, path: str, quirk: str
 
 
 @pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("http://server:9997", "http://server:9997/v1/chat"),
+        ("http://server:9997/", "http://server:9997/v1/chat"),
+        ("http://server:9997/v1", "http://server:9997/v1/chat"),
+        ("http://server:9997/proxy/v2", "http://server:9997/proxy/v2/chat"),
+    ],
+)
+def test_a_bare_host_gets_the_root_where_the_row_has_one(base: str, url: str) -> None:
+    assert endpoint(base, "chat", Quirks(root="v1")) == url
+
+
+@pytest.mark.parametrize(
     ("quirk", "way"),
     [
         ("bearer", Bearer()),
+        ("bearer:password", Bearer("password")),
         ("header:x-key", HeaderKey("x-key")),
         ("query:key", QueryKey("key")),
         ("none", NoAuth()),

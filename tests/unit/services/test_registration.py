@@ -90,8 +90,24 @@ def test_a_string_stands_for_the_only_optional_field_of_a_keyless_factory() -> N
 
 
 @pytest.mark.parametrize(
-    ("required", "optional"), [(("key_id", "secret"), ()), ((), ()), ((), ("api_key", "group_id"))]
+    ("optional", "field"), [(("group_id", "api_key"), "api_key"), (("password", "app_id"), "password")]
 )
+def test_a_string_is_the_field_api_key_or_the_first_that_a_keyless_factory_takes(
+    optional: tuple[str, ...], field: str
+) -> None:
+    row = _provider(credential=(), optional_credential=optional)
+
+    assert registration.credential_fields(row, "sk-1") == {field: "sk-1"}
+
+
+def test_a_key_never_becomes_a_region() -> None:
+    row = _provider(credential=("region",), optional_credential=("key_id", "secret", "api_key"))
+
+    with pytest.raises(InvalidRequest, match="no field 'region'"):
+        registration.credential_fields(row, "sk-1")
+
+
+@pytest.mark.parametrize(("required", "optional"), [(("key_id", "secret"), ()), ((), ())])
 def test_a_string_that_could_mean_several_fields_is_refused(
     required: tuple[str, ...], optional: tuple[str, ...]
 ) -> None:

@@ -1,7 +1,9 @@
 """A catalogue row, decoded and checked."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
@@ -9,12 +11,41 @@ from tenant_llm.domain.quirks import Quirks
 
 @dataclass(frozen=True, slots=True)
 class CatalogueModel:
-    """A model a factory lists; ``max_tokens`` is its window (chat) or longest input, ``None`` where unknown."""
+    """A model a factory lists.
+
+    ``max_tokens`` is its window (chat) or longest input, ``None`` where unknown; ``wire`` the provider's own name for
+    it where that is another one.
+    """
 
     name: str
     types: tuple[ModelType, ...]
     max_tokens: int | None = None
     tools: bool | None = None
+    wire: str = ""
+
+    @property
+    def wire_name(self) -> str:
+        """What the model is called on the wire."""
+        return self.wire or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Quirks of the models whose wire name begins as ``pattern`` says, for some types."""
+
+    pattern: re.Pattern[str]
+    types: frozenset[ModelType]
+    quirks: Quirks
+
+    def fits(self, wire_name: str, model_type: ModelType) -> bool:
+        """Whether the quirks are that model's."""
+        return model_type in self.types and self.pattern.match(wire_name) is not None
+
+
+def fitting(profiles: Iterable[Profile], wire_name: str, model_type: ModelType) -> Quirks:
+    """The quirks of all profiles that fit, later ones over earlier ones."""
+    found = (profile.quirks for profile in profiles if profile.fits(wire_name, model_type))
+    return reduce(Quirks.merge, found, Quirks())
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +59,13 @@ class Provider:
         dialects: model type → dialect family. A type that is not here is not offered.
         refused: model type → why a type one might expect is not offered.
         credential: the credential's fields; empty for a keyless factory.
+        optional_credential: more fields it may have; of a keyless factory the first is the one a plain key stands for.
         docs: where the facts were read; checked: when (ISO date).
         rank: catalogue order, higher first.
         status: ``live`` or ``retired`` (gone, works with a tenant's own base URL).
         logo: for a user interface; may be empty.
         builtin: whether its models need no row of a tenant: they are keyless and served at the operator's endpoint.
+        profiles: what follows a model's name at this provider only (see ``profiles.toml`` for what does so everywhere).
     """
 
     name: str
@@ -51,6 +84,7 @@ class Provider:
     models: tuple[CatalogueModel, ...] = ()
     common_quirks: Quirks = field(default_factory=Quirks)
     type_quirks: Mapping[ModelType, Quirks] = field(default_factory=dict)
+    profiles: tuple[Profile, ...] = ()
 
     @property
     def needs_key(self) -> bool:
@@ -63,8 +97,16 @@ class Provider:
         return ",".join(model_type for model_type in ModelType if model_type in self.dialects)
 
     def quirks(self, model_type: ModelType) -> Quirks:
-        """The row's quirks for one type: the common ones, the type's own over them."""
-        return self.common_quirks.merge(self.type_quirks.get(model_type, Quirks()))
+        """The row's quirks for one type: the common ones, the type's own over them.
+
+        Image2text goes over the chat wire, so chat's quirks are its own.
+        """
+        own = ModelType.CHAT if model_type is ModelType.IMAGE2TEXT else model_type
+        return self.common_quirks.merge(self.type_quirks.get(own, Quirks()))
+
+    def profile(self, wire_name: str, model_type: ModelType) -> Quirks:
+        """The quirks that a model has at this provider because of its name."""
+        return fitting(self.profiles, wire_name, model_type)
 
     def model(self, name: str) -> CatalogueModel | None:
         """The listed model of that name."""

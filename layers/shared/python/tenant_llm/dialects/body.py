@@ -1,7 +1,7 @@
 """What every dialect does alike: the endpoint's URL, the quirks on a body, the way the key travels."""
 
 from collections.abc import Mapping
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from tenant_llm.domain.quirks import Quirks
 from tenant_llm.domain.target import Target
@@ -32,10 +32,13 @@ def endpoint(base_url: str, path: str, quirks: Quirks) -> str:
     """The URL of an endpoint: the quirk's path, else the dialect's, joined to the base URL as RFC 3986 says.
 
     ``chat/completions`` is appended to the base; ``/v1/rerank`` starts again at the host; ``https://…`` stands alone.
-    An empty path is the base itself. ``{model}``-like holes are the dialect's to fill before.
+    An empty path is the base itself. ``{model}``-like holes are the dialect's to fill before. A base URL that is a bare
+    host gets the quirk's root.
     """
     path = path if quirks.path is None else quirks.path
     base = base_url.rstrip("/")
+    if quirks.root and not urlsplit(base).path:
+        base = f"{base}/{quirks.root}"
     return urljoin(base + "/", path) if path else base
 
 
@@ -46,7 +49,7 @@ def auth(quirks: Quirks, default: Auth | None = None) -> Auth:
     kind, _, name = quirks.auth.partition(":")
     match kind:
         case "bearer":
-            return Bearer()
+            return Bearer(name) if name else Bearer()
         case "header":
             return HeaderKey(name)
         case "query":

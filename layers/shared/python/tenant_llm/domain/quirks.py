@@ -16,10 +16,11 @@ class Quirks:
         defaults: body fields sent unless the caller gave them.
         clamp: body field → ``[lowest, highest]`` it takes.
         nest: body field → the object of the body it has to stand in.
-        path: the endpoint, joined to the base URL (see ``dialects.url``).
+        root: the path of a base URL that a tenant gave as a bare host.
+        path: the endpoint, joined to the base URL (see ``dialects.body.endpoint``).
         headers: fixed headers.
         query: fixed query parameters.
-        auth: ``bearer`` (default), ``header:<name>``, ``query:<name>`` or ``none``.
+        auth: ``bearer`` (default), ``bearer:<credential's field>``, ``header:<name>``, ``query:<name>`` or ``none``.
         strip_suffix: endings to cut off the model's name on the wire.
         max_batch: inputs a call takes; the service splits.
         max_input_tokens: tokens one input may have.
@@ -30,6 +31,7 @@ class Quirks:
     defaults: Mapping[str, Json] = field(default_factory=dict)
     clamp: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     nest: Mapping[str, str] = field(default_factory=dict)
+    root: str | None = None
     path: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)

@@ -121,8 +121,8 @@ def place_provider(place: str) -> Provider:
 def credential_fields(row: Provider, api_key: str | Mapping[str, str]) -> dict[str, str]:
     """The key as the named fields of the factory's credential, without spaces around the values.
 
-    A plain string stands for the one field that the factory requires, or, where it requires none, for the one that
-    it takes.
+    A plain string is the field ``api_key`` where the factory takes one, else the one field that it requires, or, where
+    it requires none, the first that it takes.
 
     Raises:
         InvalidRequest: When a field is missing, unknown, empty or too long; the message names it, never its value.
@@ -152,7 +152,9 @@ def credential_fields(row: Provider, api_key: str | Mapping[str, str]) -> dict[s
 
 def _only_field(row: Provider) -> str:
     """The field that a plain string means."""
-    fields = row.credential or row.optional_credential
+    if "api_key" in row.credential + row.optional_credential:
+        return "api_key"
+    fields = row.credential or row.optional_credential[:1]
     if len(fields) != 1:
         raise InvalidRequest(
             f"api_key is a string, and factory {row.name!r} takes named fields: {_listed(row)}", param="api_key"

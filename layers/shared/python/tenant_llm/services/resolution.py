@@ -141,8 +141,9 @@ def _config(model: TenantModel, model_type: ModelType, row: Provider, *, stored:
     if not base_url:
         raise InvalidRequest(f"model {model.address!r} needs an api_base: its factory has none", param="api_base")
     quirks = row.quirks(model_type)
-    wire_name = wire_model(model.llm_name, quirks)
-    listed = row.model(model.llm_name) or row.model(wire_name)
+    stripped = wire_model(model.llm_name, quirks)
+    listed = row.model(model.llm_name) or row.model(stripped)
+    wire_name = listed.wire_name if listed else stripped
     tools = model.is_tools if model.is_tools is not None else (listed.tools if listed else None)
     return ModelConfig(
         tenant_id=model.tenant_id,
@@ -152,7 +153,7 @@ def _config(model: TenantModel, model_type: ModelType, row: Provider, *, stored:
         dialect=dialect,
         base_url=base_url,
         wire_name=wire_name,
-        quirks=quirks.merge(profile(wire_name, model_type)),
+        quirks=quirks.merge(profile(wire_name, model_type)).merge(row.profile(wire_name, model_type)),
         max_tokens=model.max_tokens or (listed.max_tokens if listed else None) or _DEFAULT_MAX_TOKENS,
         is_tools=bool(tools),
         row=model.address if stored else None,
