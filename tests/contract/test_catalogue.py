@@ -93,7 +93,6 @@ _DIALECTS = _ROOT / "layers/shared/python/tenant_llm/dialects"
 _AWAITED = {
     "deepgram",
     "fish_audio",
-    "gemini",
     "ollama",
     "replicate",
     "siliconflow",
