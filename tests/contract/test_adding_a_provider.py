@@ -30,10 +30,10 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     """A catalogue that has the page's row and no other."""
     (tmp_path / "cerebras.toml").write_text(block("toml"), encoding="utf-8")
     monkeypatch.setattr(load, "_FOLDER", tmp_path)
-    load.provider.cache_clear()
+    load._files.cache_clear()
     load.providers.cache_clear()
     yield
-    load.provider.cache_clear()
+    load._files.cache_clear()
     load.providers.cache_clear()
 
 
