@@ -53,7 +53,15 @@ class SigV4:
     token: str | None = None
 
 
-type Auth = Bearer | HeaderKey | QueryKey | NoAuth | SigV4
+@dataclass(frozen=True, slots=True)
+class GoogleOAuth:
+    """A bearer token of a Google service account; ``field`` holds its JSON key file, as text or in base64."""
+
+    field: str
+    scope: str = "https://www.googleapis.com/auth/cloud-platform"
+
+
+type Auth = Bearer | HeaderKey | QueryKey | NoAuth | SigV4 | GoogleOAuth
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, cast
 import httpx
 
 from tenant_llm.domain.target import Target
-from tenant_llm.domain.wire import Auth, Bearer, HeaderKey, NoAuth, QueryKey, SigV4, WireResponse
+from tenant_llm.domain.wire import Auth, Bearer, GoogleOAuth, HeaderKey, NoAuth, QueryKey, SigV4, WireResponse
 
 type Fetch = Callable[[httpx.Request], WireResponse]
 type Scheme = Callable[[httpx.Request, Any, Any, Fetch], None]
@@ -23,6 +23,7 @@ _SCHEMES: Mapping[type[Auth], tuple[str, str]] = {
     QueryKey: ("static", "query_key"),
     NoAuth: ("static", "nothing"),
     SigV4: ("sigv4", "sigv4"),
+    GoogleOAuth: ("google", "service_account"),
 }
 """The class of an ``Auth`` value → module of this package, function."""
 
