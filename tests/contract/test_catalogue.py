@@ -97,7 +97,6 @@ _AWAITED = {
     "replicate",
     "siliconflow",
     "tencent_asr",
-    "vertex",
     "xunfei",
     "zhipu",
 }

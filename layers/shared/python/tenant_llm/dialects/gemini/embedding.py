@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tenant_llm.dialects.answers import a_count, an_object
+from tenant_llm.dialects.answers import a_count, an_object, objects
 from tenant_llm.dialects.body import apply_quirks, auth, endpoint
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.gemini.place import KEY, path, resource
@@ -69,12 +69,12 @@ def parse(response: WireResponse, request: EmbeddingRequest, target: Target) -> 
     body = response.json()
     refuse_error_object(body, response.headers)
     answer = an_object(body)
-    return EmbeddingResult(checked(values_of(answer.get("embeddings")), request), input_usage(answer))
+    return EmbeddingResult(checked(values_of(answer), request), input_usage(answer))
 
 
-def values_of(embeddings: Json) -> Json:
-    """The bare vectors of a list of embeddings."""
-    return [an_object(item).get("values") for item in embeddings] if isinstance(embeddings, list) else None
+def values_of(answer: Mapping[str, Json]) -> Json:
+    """The bare vectors of an answer; of a single request it holds one."""
+    return [item.get("values") for item in objects(answer.get("embeddings") or answer.get("embedding"))]
 
 
 def input_usage(answer: Mapping[str, Json]) -> Usage | None:
