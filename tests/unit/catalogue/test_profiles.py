@@ -41,6 +41,11 @@ def test_a_model_that_reasons_takes_no_stop_words_where_its_maker_says_so(name: 
     assert ("stop" in profile(name, ModelType.CHAT).drop) is stop_goes
 
 
+@pytest.mark.parametrize(("name", "effort_goes"), [("grok-code-fast-1", True), ("grok-4", True), ("grok-4.5", False)])
+def test_an_effort_goes_where_the_model_knows_none(name: str, effort_goes: bool) -> None:
+    assert ("reasoning_effort" in profile(name, ModelType.CHAT).drop) is effort_goes
+
+
 def test_a_limits_name_that_a_provider_changes_is_changed_back_for_models_that_know_only_the_newer() -> None:
     of_a_row = Quirks(rename={"max_completion_tokens": "max_tokens"})
 
