@@ -17,8 +17,8 @@ from tenant_llm.domain.wire import Json, ServerEvent
 from tests.support.wire import Case, case_paths, load_case
 
 FAMILIES = {
-    "anthropic", "bedrock", "cohere", "dashscope", "jina", "jina_logits", "minimax", "nvidia", "openai", "perplexity",
-    "qianfan", "tei", "volcengine", "voyage",
+    "anthropic", "bedrock", "cohere", "dashscope", "gemini", "jina", "jina_logits", "minimax", "nvidia", "ollama",
+    "openai", "perplexity", "qianfan", "tei", "vertex", "volcengine", "voyage",
 }  # fmt: skip
 LOADERS: dict[ModelType, Any] = {
     ModelType.CHAT: load.chat,
@@ -100,3 +100,8 @@ def test_a_single_object_is_a_list_of_one() -> None:
 
 def test_a_count_with_a_fraction_is_made_whole() -> None:
     assert a_count(12.0) == 12
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_a_number_that_json_does_not_have_is_no_count(text: str) -> None:
+    assert a_count(loads(text)) is None

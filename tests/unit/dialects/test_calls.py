@@ -12,6 +12,10 @@ def test_a_made_up_id_is_the_same_for_the_same_call_alone() -> None:
     assert len(set(ids)) == len(ids)
 
 
+def test_an_answers_id_may_hold_half_a_surrogate_pair() -> None:
+    assert made_up_id("\ud83d", 0, 0) != made_up_id("\ud83c", 0, 0)
+
+
 @pytest.mark.parametrize("given", ['{"a": [1]}', {"a": [1]}])
 def test_arguments_are_decoded(given: Json) -> None:
     assert arguments_of({"arguments": given}, "x") == {"a": [1]}

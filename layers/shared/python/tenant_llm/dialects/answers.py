@@ -3,6 +3,8 @@
 A field nobody needs may be anything; what an answer cannot do without, its dialect demands itself.
 """
 
+from math import isfinite
+
 from tenant_llm.domain.wire import Json, JsonObject
 
 
@@ -23,5 +25,7 @@ def a_text(value: Json) -> str:
 
 
 def a_count(value: Json) -> int | None:
-    """The number as a whole one; a bool is none."""
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """The number as a whole one; a bool is none, nor is what Python reads beyond JSON: NaN and Infinity."""
+    if isinstance(value, float):
+        return int(value) if isfinite(value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

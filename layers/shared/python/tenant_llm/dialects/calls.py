@@ -11,7 +11,8 @@ from tenant_llm.domain.wire import Json, JsonObject
 
 def made_up_id(answer: str, choice: int, index: int) -> str:
     """An id for a call that came without one: the same each time, and another in each answer that has an id."""
-    return f"call_{blake2s(f'{answer}/{choice}/{index}'.encode(), digest_size=12).hexdigest()}"
+    place = f"{answer}/{choice}/{index}".encode(errors="surrogatepass")
+    return f"call_{blake2s(place, digest_size=12).hexdigest()}"
 
 
 def arguments_of(function: Mapping[str, Json], where: str) -> JsonObject:

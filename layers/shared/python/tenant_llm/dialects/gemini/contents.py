@@ -119,7 +119,7 @@ def _part(part: Part) -> JsonObject:
         case ImagePart():
             return _by_uri(part.url or "", part.media_type)
         case FilePart():
-            return _by_uri(part.file_id or "", part.media_type)
+            return _by_uri(a_text(part.file_id), part.media_type)
 
 
 def _inline(data: bytes, media_type: str) -> JsonObject:
