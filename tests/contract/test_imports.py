@@ -8,7 +8,17 @@ import pytest
 
 _ROOT = Path(__file__).parents[2]
 _FUNCTIONS = sorted(folder.name for folder in (_ROOT / "functions").iterdir() if (folder / "handler.py").exists())
-_HEAVY = ("boto3", "botocore", "pynamodb", "httpx", "langfuse", "openai", "multipart", "aws_lambda_powertools")
+_HEAVY = (
+    "boto3",
+    "botocore",
+    "pynamodb",
+    "httpx",
+    "langfuse",
+    "openai",
+    "multipart",
+    "aws_lambda_powertools",
+    "cryptography",
+)
 _FAMILIES = sorted(
     f"tenant_llm.dialects.{folder.name}"
     for folder in (_ROOT / "layers/shared/python/tenant_llm/dialects").iterdir()
