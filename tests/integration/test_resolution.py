@@ -158,14 +158,14 @@ def test_a_built_in_model_needs_no_row_where_the_operator_serves_it(
     TenantRepository(bundle.settings).create(Tenant("acme"))
     with pytest.raises(LookupError, match="not authorized"):
         found("BAAI/bge-large-zh-v1.5@BAAI", "embedding")
-    monkeypatch.setenv("BUILTIN_BASE_URL", "http://tei.internal:8080")
+    monkeypatch.setenv("BUILTIN_BASE_URL", "http://tei.internal:8080/{model}")
     from tenant_llm import bootstrap
 
     bootstrap.reset()
 
     config = TenantLLMService.get_model_config("acme", "embedding", "BAAI/bge-large-zh-v1.5@BAAI")
 
-    assert (config["api_base"], config["api_key"]) == ("http://tei.internal:8080", None)
+    assert (config["api_base"], config["api_key"]) == ("http://tei.internal:8080/BAAI%2Fbge-large-zh-v1.5", None)
 
 
 def test_two_tenants_of_one_name_see_their_own_rows_and_keys(bundle: Aws) -> None:

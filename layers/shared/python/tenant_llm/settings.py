@@ -12,7 +12,8 @@ class Settings:
     """Names of resources, limits and times; ``template.yaml`` sets the variables, times are in seconds.
 
     ``http_timeout_millis`` is how long API Gateway waits for a function. ``builtin_base_url`` is the
-    text-embeddings-inference endpoint that serves the keyless built-in models, empty where there is none.
+    text-embeddings-inference endpoint that serves the keyless built-in models, empty where there is none; such a server
+    has one model, so ``{model}`` in it stands for the model's name, by which a proxy finds the right one.
     ``allow_private_providers`` lets base URLs be ``http:`` and private addresses: for a laptop, or a
     provider inside the VPC. ``max_body_bytes`` bounds a caller's body, ``max_answer_bytes`` a provider's.
     """

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from threading import Lock
+from urllib.parse import quote
 
 from cachetools import TTLCache
 
@@ -99,7 +100,8 @@ class Resolution:
         for row in providers():
             named = name.factory in (None, row.name) and row.model(name.llm_name) is not None
             if row.builtin and named and model_type in row.dialects and self._builtin_base_url:
-                model = TenantModel(tenant_id, name.llm_name, row.name, model_type, api_base=self._builtin_base_url)
+                url = self._builtin_base_url.replace("{model}", quote(name.llm_name, safe=""))
+                model = TenantModel(tenant_id, name.llm_name, row.name, model_type, api_base=url)
                 return _config(model, model_type, row, stored=False)
         raise ModelNotAuthorized(f"Model({name}) not authorized", param="model")
 
