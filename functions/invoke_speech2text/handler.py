@@ -8,7 +8,7 @@ from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
 def invoke_speech2text(call: Call) -> Answer:
     """The transcript, as ``response_format`` wants it."""
     asked = openai_audio.ask_transcription(call)
-    result = speech2text_service().invoke(call.caller, asked.model, asked.request)
+    result = speech2text_service().invoke(call.caller, asked.model, asked.request, asked.source)
     return openai_audio.render_transcription(result, asked.format)
 
 

@@ -25,6 +25,7 @@ class Received:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    raw_query: str = ""
 
     @property
     def json(self) -> Any:
@@ -152,10 +153,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length", 0)))
-        received = Received(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body)
+        received = Received(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body, parts.query)
         self._play(self.provider.taken(received))
 
-    do_POST = do_GET = _serve  # noqa: N815 - the base class looks for these names
+    do_POST = do_GET = do_PUT = _serve  # noqa: N815 - the base class looks for these names
 
     def _play(self, reply: Reply) -> None:
         if reply.status:

@@ -13,6 +13,7 @@ from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice
 from tenant_llm.domain.embedding import EmbeddingResult
 from tenant_llm.domain.errors import DeadlineExceeded, ModelNotAuthorized, RateLimited
+from tenant_llm.domain.link import Link
 from tenant_llm.domain.rerank import Ranked, RerankResult
 from tenant_llm.domain.speech2text import TranscriptionResult
 from tenant_llm.domain.tts import SpeechResult
@@ -37,9 +38,11 @@ _RESULTS: dict[str, Any] = {
 class _Service:
     answer: Any
     asked: list[tuple[Caller, str | None, Any]] = field(default_factory=list)
+    links: list[Link | None] = field(default_factory=list)
     broken_by: Exception | None = None
 
-    def invoke(self, caller: Caller, model: str | None, request: object) -> Any:
+    def invoke(self, caller: Caller, model: str | None, request: object, link: Link | None = None) -> Any:
+        self.links.append(link)
         self.asked.append((caller, model, request))
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -133,6 +136,57 @@ def test_speech_is_audio(monkeypatch: pytest.MonkeyPatch) -> None:
         "audio": b64encode(b"ID3").decode(),
         "content_type": "audio/mpeg",
     }
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_audio_may_be_named_by_its_url(monkeypatch: pytest.MonkeyPatch, *, direct: bool) -> None:
+    handler, service = _function(monkeypatch, "speech2text")
+
+    if direct:
+        answer = directly(handler, load_event("direct/invoke_speech2text_url"))
+    else:
+        _, answer = over_http(handler, load_event("http/transcriptions_url"))
+
+    (link,) = service.links
+    assert link is not None
+    assert (answer["text"], link.param, link.name) == ("Hi", "audio_url", "speech.wav")
+    assert link.query.startswith("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F2026")
+    assert service.asked[0][2].params == {}
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_speech_may_be_uploaded(monkeypatch: pytest.MonkeyPatch, *, direct: bool) -> None:
+    handler, service = _function(monkeypatch, "tts")
+
+    if direct:
+        answer = directly(handler, load_event("direct/invoke_tts_url"))
+    else:
+        _, answer = over_http(handler, load_event("http/speech_url"))
+
+    (link,) = service.links
+    assert link is not None
+    assert link.query.rpartition("&")[2].startswith("X-Amz-Signature=")
+    assert service.asked[0][2].params == {}
+    assert answer == {
+        "output_url": "https://example-recordings.s3.eu-central-1.amazonaws.com/answers/greeting.mp3",
+        "bytes": 3,
+        "content_type": "audio/mpeg",
+        "model": _MODEL,
+        "usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5},
+    }
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_speech_too_large_to_answer_names_the_way_out(monkeypatch: pytest.MonkeyPatch, *, direct: bool) -> None:
+    handler, _ = _function(monkeypatch, "tts", SpeechResult(bytes(5_000_000), "audio/wav", _USAGE, _MODEL))
+
+    if direct:
+        answer = directly(handler, load_event("direct/invoke_tts"))
+    else:
+        _, answer = over_http(handler, load_event("http/speech"))
+
+    assert answer["error"]["code"] == "answer_too_large"
+    assert "send an 'output_url'" in answer["error"]["message"]
 
 
 def _events(answer: JsonObject) -> list[str]:

@@ -99,7 +99,7 @@ def test_any_form_is_read_or_refused(raw: bytes) -> None:
 def test_a_body_of_just_the_limit_is_read() -> None:
     assert read_body({"body": '{"a":1}'}, 7) == ({"a": 1}, None)
 
-    with pytest.raises(PayloadTooLarge, match="has 7 bytes: more than 6"):
+    with pytest.raises(PayloadTooLarge, match="has 7 bytes: more than 6; larger audio goes by 'audio_url'"):
         read_body({"body": '{"a":1}'}, 6)
 
 

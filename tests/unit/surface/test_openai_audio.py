@@ -6,13 +6,21 @@ from pydantic import ValidationError
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import InvalidRequest, UnsupportedModelType
+from tenant_llm.domain.link import Link
 from tenant_llm.domain.speech2text import TranscriptionResult
+from tenant_llm.domain.tts import SpeechResult
 from tenant_llm.domain.usage import Usage
-from tenant_llm.domain.wire import File, Form, JsonObject
+from tenant_llm.domain.wire import File, Form, Json, JsonObject
 from tenant_llm.surface.entrypoint import Call
 from tenant_llm.surface.http import read_body
 from tenant_llm.surface.invalid import invalid_request
-from tenant_llm.surface.openai_audio import Format, ask_speech, ask_transcription, render_transcription
+from tenant_llm.surface.openai_audio import (
+    Format,
+    ask_speech,
+    ask_transcription,
+    render_speech,
+    render_transcription,
+)
 from tests.support.events import load_event
 
 _FILE = File("a.wav", b"RIFF", "audio/wav")
@@ -103,6 +111,76 @@ def test_a_field_that_cannot_be_right_is_named(fields: dict[str, str | list[str]
         ask_transcription(_form(**fields))
 
     assert invalid_request(caught.value).param == param
+
+
+_SIGNED = "https://store.example/in/a%20b.mp3?X-Amz-Signature=abc"
+
+
+def test_a_form_may_name_its_audio_by_url() -> None:
+    asked = ask_transcription(_call({}, Form({"audio_url": _SIGNED, "diarize": "true"}, {})))
+
+    assert asked.source == Link("audio_url", "https://store.example/in/a%20b.mp3", "X-Amz-Signature=abc")
+    assert (asked.request.audio, asked.request.params) == (File("", b"", ""), {"diarize": "true"})
+
+
+def test_audio_at_a_url_may_be_given_a_name_and_a_type() -> None:
+    asked = ask_transcription(_call({"audio_url": _SIGNED, "filename": "x.wav", "content_type": "audio/wav"}))
+
+    assert asked.request.audio == File("x.wav", b"", "audio/wav")
+
+
+@pytest.mark.parametrize(
+    ("call", "other"),
+    [
+        (_form(audio_url=_SIGNED), "file"),
+        (_call({"audio_url": _SIGNED, "audio": "AAAA"}), "audio"),
+        (_call({"audio_url": _SIGNED, "audio": "AAAA"}, direct=True), "audio"),
+        (_call({}, Form({"audio_url": _SIGNED, "audio": "AAAA"}, {})), "audio"),
+    ],
+)
+def test_audio_and_its_url_at_once_are_refused(call: Call, other: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"audio_url and {other} are both there") as caught:
+        ask_transcription(call)
+
+    assert caught.value.param == "audio_url"
+
+
+@pytest.mark.parametrize("value", ["", "s3://bucket/key?sig=secret", 5, ["https://h/?sig=secret"], {"sig": "secret"}])
+def test_a_link_that_is_none_is_refused_without_a_quote(value: Json) -> None:
+    with pytest.raises(InvalidRequest, match="audio_url is not an https URL") as transcription:
+        ask_transcription(_call({"audio_url": value}))
+    with pytest.raises(InvalidRequest, match="output_url is not an https URL") as speech:
+        ask_speech(_call({"input": "Hi", "output_url": value}))
+
+    assert (transcription.value.param, speech.value.param) == ("audio_url", "output_url")
+    assert "secret" not in transcription.value.message + speech.value.message
+
+
+def test_another_fields_error_does_not_quote_the_link() -> None:
+    with pytest.raises(ValidationError) as caught:
+        ask_speech(_call({"voice": "alloy", "output_url": _SIGNED}))
+
+    assert "Signature" not in invalid_request(caught.value).message
+
+
+def test_uploaded_speech_is_told_without_the_signature() -> None:
+    asked = ask_speech(_call({"input": "Hi", "output_url": _SIGNED}))
+
+    answer = render_speech(SpeechResult(b"ID3", "audio/mpeg", Usage(3, native={"characters": 2}), "m@F"), asked.target)
+
+    assert answer.body == {
+        "output_url": "https://store.example/in/a%20b.mp3",
+        "bytes": 3,
+        "content_type": "audio/mpeg",
+        "model": "m@F",
+        "usage": {"input_tokens": 3, "output_tokens": 0, "total_tokens": 3, "characters": 2},
+    }
+    assert (asked.request.params, "abc" in repr(asked)) == ({}, False)
+
+
+def test_a_link_of_null_is_no_link() -> None:
+    assert ask_transcription(_call({"audio_url": None, "audio": "AAAA"})).source is None
+    assert ask_speech(_call({"input": "Hi", "output_url": None})).target is None
 
 
 def test_json_is_the_text_and_its_usage() -> None:

@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import get_args
 
 import httpx
@@ -7,7 +8,8 @@ import pytest
 
 from tenant_llm.domain import errors
 from tenant_llm.domain.deadline import Deadline
-from tenant_llm.domain.wire import Auth, Bearer, HeaderKey, NoAuth, QueryKey, WireRequest
+from tenant_llm.domain.target import Credential
+from tenant_llm.domain.wire import Auth, Bearer, HeaderKey, NoAuth, QueryKey, SignedQuery, WireRequest
 from tenant_llm.transport import auth
 from tenant_llm.transport.client import SIGN, build_client
 from tenant_llm.transport.http import HttpTransport
@@ -35,6 +37,20 @@ def test_the_key_travels_as_the_wire_says(
     (request,) = provider.requests
     carried = {name: value for name, value in request.headers.items() if KEY in value}
     assert (carried, request.query) == (headers, query)
+
+
+@pytest.mark.parametrize("query", ["a=%2Fb%20c+d&b=&b=2&X-Sig=%E4~*", "token", "se=2026-11-23T12:00:00Z&sig=a/b=="])
+def test_a_signed_query_is_sent_letter_for_letter(
+    transport: HttpTransport, provider: ProviderServer, query: str
+) -> None:
+    provider.reply({})
+    signed = replace(target(), credential=Credential({"query": query}))
+
+    transport.send(WireRequest(f"{provider.url}/a%20b", "PUT", content=b"x", auth=SignedQuery()), signed, soon())
+
+    (request,) = provider.requests
+    assert (request.method, request.path, request.raw_query) == ("PUT", "/a%20b", query)
+    assert "authorization" not in request.headers
 
 
 def test_every_scheme_of_the_domain_is_carried_out() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tenant_llm.repositories.tenant import TenantRepository
     from tenant_llm.repositories.tenant_llm import TenantLLMRepository
     from tenant_llm.repositories.usage_ledger import UsageRepository
+    from tenant_llm.services.audio_url import AudioLinks
     from tenant_llm.services.chat import ChatService
     from tenant_llm.services.embedding import EmbeddingService
     from tenant_llm.services.image2text import Image2TextService
@@ -139,11 +140,19 @@ def rerank_service() -> "RerankService":
 
 
 @cache
+def audio_links() -> "AudioLinks":
+    """Audio at URLs that callers name."""
+    from tenant_llm.services.audio_url import AudioLinks
+
+    return AudioLinks(transport(), settings())
+
+
+@cache
 def speech2text_service() -> "Speech2TextService":
     """Speech2text."""
     from tenant_llm.services.speech2text import Speech2TextService
 
-    return Speech2TextService(invocation())
+    return Speech2TextService(invocation(), audio_links())
 
 
 @cache
@@ -151,7 +160,7 @@ def tts_service() -> "TtsService":
     """Tts."""
     from tenant_llm.services.tts import TtsService
 
-    return TtsService(invocation())
+    return TtsService(invocation(), audio_links())
 
 
 @cache

@@ -38,6 +38,13 @@ class QueryKey:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedQuery:
+    """The query of a URL that somebody has signed, letter for letter; the credential's ``field`` holds it."""
+
+    field: str = "query"
+
+
+@dataclass(frozen=True, slots=True)
 class NoAuth:
     """Nothing is sent."""
 
@@ -61,7 +68,7 @@ class GoogleOAuth:
     scope: str = "https://www.googleapis.com/auth/cloud-platform"
 
 
-type Auth = Bearer | HeaderKey | QueryKey | NoAuth | SigV4 | GoogleOAuth
+type Auth = Bearer | HeaderKey | QueryKey | SignedQuery | NoAuth | SigV4 | GoogleOAuth
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class WireRequest:
     """
 
     url: str
-    method: Literal["GET", "POST"] = "POST"
+    method: Literal["GET", "POST", "PUT"] = "POST"
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     json: JsonObject | None = None

@@ -5,25 +5,33 @@ from dataclasses import replace
 from tenant_llm.dialects import load
 from tenant_llm.domain import tokens
 from tenant_llm.domain.call import Caller
+from tenant_llm.domain.link import Link
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.speech2text import TranscriptionRequest, TranscriptionResult
 from tenant_llm.domain.usage import Usage
+from tenant_llm.services.audio_url import AudioLinks
 from tenant_llm.services.invocation import Invocation
 
 
 class Speech2TextService:
     """Transcribes audio."""
 
-    def __init__(self, invocation: Invocation) -> None:
+    def __init__(self, invocation: Invocation, links: AudioLinks) -> None:
         self._invocation = invocation
+        self._links = links
 
-    def invoke(self, caller: Caller, model: str | None, request: TranscriptionRequest) -> TranscriptionResult:
+    def invoke(
+        self, caller: Caller, model: str | None, request: TranscriptionRequest, source: Link | None = None
+    ) -> TranscriptionResult:
         """The transcript, settled. Without a report of tokens the transcript's own are estimated as output.
 
-        Seconds of audio are kept beside the tokens wherever the provider tells them.
+        Seconds of audio are kept beside the tokens wherever the provider tells them. With a ``source`` the audio is
+        fetched from there; the request's own is empty and says what name and type it shall have.
         """
         call = self._invocation.begin(caller, ModelType.SPEECH2TEXT, model)
         dialect = call.dialect(load.speech2text)
+        if source is not None:
+            request = replace(request, audio=self._links.fetch(source, caller.deadline, request.audio))
         result = call.exchange(dialect, request)
         usage = _usage(result)
         call.settle(usage)

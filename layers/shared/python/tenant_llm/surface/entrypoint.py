@@ -202,14 +202,15 @@ def _failure(error: Exception, platform_id: str) -> Answer:
 
 def _returned(answer: Answer) -> Json:
     if isinstance(answer.body, bytes):
-        return _checked({"audio": b64encode(answer.body).decode(), "content_type": answer.content_type})
-    return _checked(answer.body)
+        audio = b64encode(answer.body).decode()
+        return _checked({"audio": audio, "content_type": answer.content_type}, audio=True)
+    return _checked(answer.body, audio=False)
 
 
-def _checked(returned: Json) -> Json:
+def _checked(returned: Json, *, audio: bool) -> Json:
     """What Lambda will be able to return: not too large, and nothing in it that UTF-8 cannot carry."""
     text = dumps(returned, ensure_ascii=False)
     whole = http.mended(text)
     returned = returned if whole is text else loads(whole)
-    http.refuse_too_large(returned)
+    http.refuse_too_large(returned, audio=audio)
     return returned

@@ -72,7 +72,9 @@ def read_body(event: Mapping[str, Json], limit: int) -> tuple[JsonObject, Form |
     """
     raw = _bytes(event)
     if len(raw) > limit:
-        raise PayloadTooLarge(f"the body has {len(raw)} bytes: more than {limit}", param="body")
+        raise PayloadTooLarge(
+            f"the body has {len(raw)} bytes: more than {limit}; larger audio goes by 'audio_url'", param="body"
+        )
     content_type = headers(event).get("content-type", "")
     if content_type.lower().startswith("multipart/form-data"):
         return {}, read_form(raw, content_type)
@@ -151,7 +153,7 @@ def render(body: Json, status: int, content_type: str, more: Mapping[str, str]) 
         "isBase64Encoded": binary,
     }
     if len(text) > MOST_ANSWERED // _ESCAPED:
-        refuse_too_large(answer)
+        refuse_too_large(answer, audio=binary)
     return answer
 
 
@@ -173,16 +175,17 @@ def mended(text: str) -> str:
     return text
 
 
-def refuse_too_large(answer: Json) -> None:
-    """Say that an answer is too large, in words, before Lambda does with a bare failure.
+def refuse_too_large(answer: Json, *, audio: bool = False) -> None:
+    """Say that an answer is too large, in words, before Lambda does with a bare failure; ``audio`` could be uploaded.
 
     Raises:
         PayloadTooLarge: When it is; its code is ``answer_too_large``.
     """
     size = len(dumps(answer, ensure_ascii=False).encode())
     if size > MOST_ANSWERED:
+        way_out = "send an 'output_url' to have it uploaded, or ask for less" if audio else "ask for less at once"
         raise PayloadTooLarge(
-            f"the answer has {size} bytes, more than the {MOST_ANSWERED} that Lambda returns: ask for less at once",
+            f"the answer has {size} bytes, more than the {MOST_ANSWERED} that Lambda returns: {way_out}",
             code="answer_too_large",
         )
 

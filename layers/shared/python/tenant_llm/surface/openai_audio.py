@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tenant_llm.dialects.content import decode_base64
 from tenant_llm.domain.errors import InvalidRequest, UnsupportedModelType
+from tenant_llm.domain.link import Link
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.speech2text import TranscriptionRequest, TranscriptionResult
-from tenant_llm.domain.tts import SpeechRequest
+from tenant_llm.domain.tts import SpeechRequest, SpeechResult
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import File, Json, JsonObject
 from tenant_llm.surface.entrypoint import Answer, Call
@@ -34,6 +35,7 @@ class TranscriptionBody(BaseModel):
     temperature: float | None = None
     stream: bool | None = None
     audio: Name | None = None
+    audio_url: Json = None  # judged by hand, since pydantic would quote it, and its query may be a signature
     filename: Name | None = None
     content_type: Name | None = None
 
@@ -45,54 +47,61 @@ class SpeechBody(InvocationBody):
     voice: Name | None = None
     response_format: Name | None = None
     speed: Annotated[float, Field(gt=0)] | None = None
+    output_url: Json = None  # judged by hand, as ``audio_url``
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionCall:
-    """A transcript asked for, and how it is to be written."""
+    """A transcript asked for, and how it is to be written.
+
+    With a ``source`` the request's audio is empty and has the name and type that the caller wants, or none.
+    """
 
     model: str | None
     request: TranscriptionRequest
     format: Format = "json"
+    source: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechCall:
-    """Speech asked for."""
+    """Speech asked for, and where it is to be uploaded."""
 
     model: str | None
     request: SpeechRequest
+    target: Link | None = None
 
 
 def ask_transcription(call: Call) -> TranscriptionCall:
-    """The transcript that a call asks for: a form with a ``file``, or an object with ``audio`` in base64.
+    """The transcript that a call asks for: a form with ``file``, or ``audio`` in base64, or ``audio_url``.
 
     Raises:
-        InvalidRequest: When there is no audio, or it is no base64, or a stream is asked for.
+        InvalidRequest: When there is no audio or more than one, it is no base64 or no URL, or a stream is asked for.
         ValidationError: When another field cannot be right.
     """
     body = dict(call.form.fields) if call.form is not None else body_of(call, ModelType.SPEECH2TEXT)
     checked = TranscriptionBody.model_validate(body)
     if checked.stream:
         raise InvalidRequest("stream is True: transcripts are not streamed", param="stream")
+    source = _source(call, checked)
     given: JsonObject = {"response_format": checked.response_format, "temperature": checked.temperature}
     granularities = next((body[name] for name in _GRANULARITIES if body.get(name)), None)
     given["timestamp_granularities"] = [granularities] if isinstance(granularities, str) else granularities
     rest = params(body, *TranscriptionBody.model_fields, *_GRANULARITIES)
     request = TranscriptionRequest(
-        audio=_audio(call, checked),
+        audio=_audio(call, checked) if source is None else _unfetched(checked),
         language=checked.language,
         prompt=checked.prompt,
         params={**rest, **{name: value for name, value in given.items() if value is not None}},
     )
-    return TranscriptionCall(checked.model, request, checked.response_format or "json")
+    return TranscriptionCall(checked.model, request, checked.response_format or "json", source)
 
 
 def ask_speech(call: Call) -> SpeechCall:
     """The speech that a call asks for.
 
     Raises:
-        InvalidRequest: When a direct event is for another model type.
+        InvalidRequest: When a direct event is for another model type, or ``output_url`` is no URL.
         ValidationError: When the body cannot be right.
     """
     body = body_of(call, ModelType.TTS)
@@ -104,7 +113,8 @@ def ask_speech(call: Call) -> SpeechCall:
         speed=checked.speed,
         params=params(body, *SpeechBody.model_fields),
     )
-    return SpeechCall(checked.model, request)
+    target = None if checked.output_url is None else Link.parse(checked.output_url, "output_url")
+    return SpeechCall(checked.model, request, target)
 
 
 def render_transcription(result: TranscriptionResult, wanted: Format = "json") -> Answer:
@@ -125,19 +135,37 @@ def render_transcription(result: TranscriptionResult, wanted: Format = "json") -
             return Answer({**told, **result.extra, **_json(result)})
 
 
+def render_speech(result: SpeechResult, target: Link | None = None) -> Answer:
+    """The audio; where it was uploaded, the place without its query, which may be a signature."""
+    if target is None:
+        return Answer(result.audio, content_type=result.content_type)
+    return Answer(
+        {
+            "output_url": target.url,
+            "bytes": len(result.audio),
+            "content_type": result.content_type,
+            "model": result.model,
+            "usage": _tokens(result.usage or Usage(estimated=True)),
+        }
+    )
+
+
 def _json(result: TranscriptionResult) -> JsonObject:
     usage = result.usage or Usage(estimated=True)
     by_time = "seconds" in usage.native and (usage.estimated or not usage.total_tokens)
     return {
         "text": result.text,
         "model": result.model,
-        "usage": {
-            "type": "duration" if by_time else "tokens",
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "total_tokens": usage.total_tokens,
-            **more_usage(usage),
-        },
+        "usage": {"type": "duration" if by_time else "tokens", **_tokens(usage)},
+    }
+
+
+def _tokens(usage: Usage) -> JsonObject:
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+        **more_usage(usage),
     }
 
 
@@ -175,7 +203,20 @@ def _audio(call: Call, checked: TranscriptionBody) -> File:
     else:
         file, where = None, "file"
     if file is None:
-        raise InvalidRequest(f"{where} is required: a file of the form, or audio in base64", param=where)
+        raise InvalidRequest(f"{where} is required: a file of the form, audio in base64, or audio_url", param=where)
     if not file.content:
         raise InvalidRequest(f"{where} {file.name!r} is empty", param=where)
     return file
+
+
+def _source(call: Call, checked: TranscriptionBody) -> Link | None:
+    if checked.audio_url is None:
+        return None
+    other = "file" if call.form is not None and "file" in call.form.files else "audio"
+    if other == "file" or checked.audio is not None:
+        raise InvalidRequest(f"audio_url and {other} are both there: send one", param="audio_url")
+    return Link.parse(checked.audio_url, "audio_url")
+
+
+def _unfetched(checked: TranscriptionBody) -> File:
+    return File(checked.filename or "", b"", checked.content_type or "")

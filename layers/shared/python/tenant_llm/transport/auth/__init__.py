@@ -12,7 +12,17 @@ from typing import Any, cast
 import httpx
 
 from tenant_llm.domain.target import Target
-from tenant_llm.domain.wire import Auth, Bearer, GoogleOAuth, HeaderKey, NoAuth, QueryKey, SigV4, WireResponse
+from tenant_llm.domain.wire import (
+    Auth,
+    Bearer,
+    GoogleOAuth,
+    HeaderKey,
+    NoAuth,
+    QueryKey,
+    SignedQuery,
+    SigV4,
+    WireResponse,
+)
 
 type Fetch = Callable[[httpx.Request], WireResponse]
 type Scheme = Callable[[httpx.Request, Any, Any, Fetch], None]
@@ -21,6 +31,7 @@ _SCHEMES: Mapping[type[Auth], tuple[str, str]] = {
     Bearer: ("static", "bearer"),
     HeaderKey: ("static", "header_key"),
     QueryKey: ("static", "query_key"),
+    SignedQuery: ("static", "signed_query"),
     NoAuth: ("static", "nothing"),
     SigV4: ("sigv4", "sigv4"),
     GoogleOAuth: ("google", "service_account"),

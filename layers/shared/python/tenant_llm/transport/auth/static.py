@@ -4,7 +4,7 @@ from httpx import Request
 
 from tenant_llm.domain.errors import CredentialRejected
 from tenant_llm.domain.target import Credential
-from tenant_llm.domain.wire import Bearer, HeaderKey, NoAuth, QueryKey
+from tenant_llm.domain.wire import Bearer, HeaderKey, NoAuth, QueryKey, SignedQuery
 
 
 def bearer(request: Request, auth: Bearer, credential: Credential, _fetch: object) -> None:
@@ -20,6 +20,11 @@ def header_key(request: Request, auth: HeaderKey, credential: Credential, _fetch
 def query_key(request: Request, auth: QueryKey, credential: Credential, _fetch: object) -> None:
     """The key in the query string."""
     request.url = request.url.copy_set_param(auth.name, key(credential, auth.field))
+
+
+def signed_query(request: Request, auth: SignedQuery, credential: Credential, _fetch: object) -> None:
+    """The query as it was signed: written anew, ``%20`` could become ``+``, which the signature does not cover."""
+    request.url = request.url.copy_with(query=key(credential, auth.field).encode())
 
 
 def nothing(_request: Request, _auth: NoAuth, _credential: Credential, _fetch: object) -> None:
