@@ -8,7 +8,7 @@ from tenant_llm.domain.call import Caller
 from tenant_llm.domain.link import Link
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.speech2text import TranscriptionRequest, TranscriptionResult
-from tenant_llm.domain.usage import Usage
+from tenant_llm.domain.usage import Usage, reported
 from tenant_llm.services.audio_url import AudioLinks
 from tenant_llm.services.invocation import Invocation
 
@@ -39,7 +39,7 @@ class Speech2TextService:
 
 
 def _usage(result: TranscriptionResult) -> Usage:
-    usage = result.usage or Usage(output_tokens=tokens.text_tokens(result.text), estimated=True)
+    usage = reported(result.usage) or Usage(output_tokens=tokens.text_tokens(result.text), estimated=True)
     if result.duration is not None and "seconds" not in usage.native:
         usage = replace(usage, native={**usage.native, "seconds": result.duration})
     return usage

@@ -8,7 +8,7 @@ from tenant_llm.domain.call import Caller
 from tenant_llm.domain.link import Link
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tts import SpeechRequest, SpeechResult
-from tenant_llm.domain.usage import Usage
+from tenant_llm.domain.usage import Usage, reported
 from tenant_llm.services.audio_url import AudioLinks
 from tenant_llm.services.invocation import Invocation
 
@@ -33,7 +33,7 @@ class TtsService:
         if target is not None:
             self._links.check(target)
         result = call.exchange(dialect, request)
-        usage = result.usage or Usage(tokens.text_tokens(request.text), estimated=True)
+        usage = reported(result.usage) or Usage(tokens.text_tokens(request.text), estimated=True)
         if not usage.native:
             usage = replace(usage, native={"characters": len(request.text)})
         call.settle(usage)
