@@ -232,6 +232,7 @@ def test_the_signature_is_in_no_record_and_no_exception(
     host: ProviderServer, caplog: pytest.LogCaptureFixture, links: Links
 ) -> None:
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="httpx")
     host.reply(content=_ECHO, status=403)
 
     with pytest.raises(InvalidRequest) as caught:
