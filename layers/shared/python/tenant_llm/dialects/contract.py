@@ -5,6 +5,9 @@
 cannot carry, ``MalformedAnswer`` or another ``ProviderError`` for an answer that is none (an error object inside a
 200 too). ``parse_error`` is optional in a module: ``(status, body) -> (message, code)`` where the provider's error body
 is not one of the common shapes ``transport.errors`` knows.
+
+Two more are optional. A module whose answers are jobs is a ``JobDialect`` too. A module that renders a wire with a
+framing for a type that is not streamed is an ``EventDialect``, and ``parse`` is then not called.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,6 +34,27 @@ class ChatDialect(Dialect[ChatRequest, ChatResult], Protocol):
     """A chat wire, which also streams."""
 
     def parse_stream(self, events: Iterable[ServerEvent], target: Target) -> Iterator[ChatDelta]: ...
+
+
+class JobDialect[Request](Protocol):
+    """A wire on which the first answer is a job, which is asked for until it is done."""
+
+    def follow_up(self, answer: WireResponse, request: Request, target: Target) -> WireRequest | None:
+        """The next exchange; ``None`` where the answer is the one to parse.
+
+        For a streamed chat it may have a framing: then the answer's text comes over it, and after its end the job is
+        followed as for a whole answer. That last answer is the stream's last event, of the name ``job``; where there
+        is nothing to stream it is the only one.
+        """
+
+    def cancel(self, answer: WireResponse, target: Target) -> WireRequest | None:
+        """How to stop a job that nobody waits for any longer; ``None`` where there is no way."""
+
+
+class EventDialect[Request, Result](Protocol):
+    """A wire on which a whole result comes in events."""
+
+    def parse_events(self, events: Iterable[ServerEvent], request: Request, target: Target) -> Result: ...
 
 
 type EmbeddingDialect = Dialect[EmbeddingRequest, EmbeddingResult]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import override
 
 from tenant_llm.dialects.contract import ChatDialect, Dialect
@@ -21,6 +21,7 @@ from tenant_llm.domain.settlement import CallStatus
 from tenant_llm.domain.target import Credential, ModelConfig, Target
 from tenant_llm.domain.usage import Usage
 from tenant_llm.repositories.secrets import SecretStore
+from tenant_llm.services.exchange import Exchange
 from tenant_llm.services.resolution import Resolution
 from tenant_llm.services.usage import UsageService
 from tenant_llm.telemetry import logs, metrics
@@ -28,15 +29,22 @@ from tenant_llm.transport.http import HttpTransport
 
 
 class Invocation:
-    """Begins calls: what they need, and the one place where they are carried out."""
+    """Begins calls: what they need, and the one place where they are carried out. ``sleep`` is a seam for tests."""
 
     def __init__(
-        self, resolution: Resolution, secrets: SecretStore, transport: HttpTransport, usage: UsageService
+        self,
+        resolution: Resolution,
+        secrets: SecretStore,
+        transport: HttpTransport,
+        usage: UsageService,
+        *,
+        sleep: Callable[[float], None] = sleep,
     ) -> None:
         self._resolution = resolution
         self.secrets = secrets
         self.transport = transport
         self.usage = usage
+        self.sleep = sleep
 
     def begin(self, caller: Caller, model_type: ModelType, model: str | None) -> "OngoingCall":
         """Find the model and start the clock; see ``Resolution.config`` for what is found and what is raised."""
@@ -76,31 +84,25 @@ class OngoingCall:
         """
 
         def attempt(target: Target) -> Result:
-            wire = dialect.render(request, target)
-            transport, deadline = self.invocation.transport, self.caller.deadline
-            response = transport.send(wire, target, deadline, getattr(dialect, "parse_error", None))
-            return dialect.parse(response, request, target)
+            result: Result = self._exchange(dialect, target).result(request)
+            return result
 
         with self._watched():
             return self._with_fresh_key(attempt)
 
     def open_stream(self, dialect: ChatDialect, request: ChatRequest) -> "Started":
         """The deltas of a streamed answer. The first has arrived when this returns: errors before it raise here."""
-
-        def deltas(target: Target) -> Generator[ChatDelta]:
-            wire = dialect.render(request, target)
-            transport, deadline = self.invocation.transport, self.caller.deadline
-            with transport.stream(wire, target, deadline, getattr(dialect, "parse_error", None)) as events:
-                yield from dialect.parse_stream(events, target)
-
         with self._watched():
-            return self._with_fresh_key(lambda target: Started(deltas(target)))
+            return self._with_fresh_key(lambda target: Started(self._exchange(dialect, target).deltas(request)))
 
     def settle(self, usage: Usage, status: CallStatus = "ok") -> None:
         """Book the usage, once whoever repeats the call, and tell logs and metrics."""
         self.invocation.usage.settle(self.caller, self.config, usage, status)
         logs.call_done(self.config, usage, self._milliseconds(), status)
         metrics.count_call(self.config, usage, self._milliseconds())
+
+    def _exchange(self, dialect: object, target: Target) -> Exchange:
+        return Exchange(dialect, target, self.invocation.transport, self.caller.deadline, self.invocation.sleep)
 
     def _with_fresh_key[T](self, attempt: Callable[[Target], T]) -> T:
         target = self._target()

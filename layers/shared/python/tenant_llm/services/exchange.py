@@ -1,0 +1,104 @@
+"""One request to one target: rendered, sent, followed where the answer is a job, and parsed."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import chain, repeat
+from typing import Any
+
+from tenant_llm.domain.chat import ChatDelta, ChatRequest
+from tenant_llm.domain.deadline import Deadline
+from tenant_llm.domain.errors import DeadlineExceeded, ProviderError, TenantLLMError
+from tenant_llm.domain.target import Target
+from tenant_llm.domain.wire import ServerEvent, WireRequest, WireResponse
+from tenant_llm.transport.http import HttpTransport
+
+_PAUSES = (0.2, 0.3, 0.5, 0.8, 1.3)
+_LONGEST_PAUSE = 2.0
+_CANCEL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a request needs beside itself; ``dialect`` is a module, ``sleep`` (of seconds) passes between two polls."""
+
+    dialect: Any
+    target: Target
+    transport: HttpTransport
+    deadline: Deadline
+    sleep: Callable[[float], None]
+
+    def result(self, request: Any) -> Any:
+        """The whole result.
+
+        Raises:
+            ProviderError: When the provider refuses, fails or answers nonsense.
+            DeadlineExceeded: When it takes too long; a job is cancelled then.
+        """
+        wire = self.dialect.render(request, self.target)
+        if wire.framing is not None:
+            with self._stream(wire) as events:
+                return self.dialect.parse_events(events, request, self.target)
+        answer = self._send(wire)
+        with self._cancelling(answer):
+            answer, _ = self._followed(answer, request)
+        return self.dialect.parse(answer, request, self.target)
+
+    def deltas(self, request: ChatRequest) -> Generator[ChatDelta]:
+        """The deltas of a streamed answer; raises as ``result``, and ``close`` hangs up."""
+        wire = self.dialect.render(request, self.target)
+        if wire.framing is not None:
+            with self._stream(wire) as events:
+                yield from self.dialect.parse_stream(events, self.target)
+            return
+        with closing(self._job_events(self._send(wire), request)) as events:
+            yield from self.dialect.parse_stream(events, self.target)
+
+    def _job_events(self, job: WireResponse, request: ChatRequest) -> Generator[ServerEvent]:
+        """What a job streams, and its last answer as an event of the name ``job``."""
+        with self._cancelling(job):
+            answer, wire = self._followed(job, request)
+            if wire is not None:
+                with self._stream(wire) as events:
+                    yield from events
+                # The text is delivered: without this answer its usage is estimated, and nothing else is lost.
+                with suppress(ProviderError, DeadlineExceeded):
+                    answer, wire = self._followed(answer, replace(request, stream=False))
+        if wire is None:
+            yield ServerEvent(answer.content.decode(errors="replace"), "job")
+
+    def _followed(self, answer: WireResponse, request: Any) -> tuple[WireResponse, WireRequest | None]:
+        """The last answer of a job, and where it goes on in a stream; the answer itself where it is no job."""
+        follow_up = getattr(self.dialect, "follow_up", None)
+        for pause in chain(_PAUSES, repeat(_LONGEST_PAUSE)):
+            wire = follow_up(answer, request, self.target) if follow_up else None
+            if wire is None or wire.framing is not None:
+                return answer, wire
+            if pause >= self.deadline.remaining():
+                raise DeadlineExceeded("the provider did not finish its job in time")
+            self.sleep(pause)
+            answer = self._send(wire)
+        raise AssertionError("polling ends with the deadline")
+
+    @contextmanager
+    def _cancelling(self, job: WireResponse) -> Iterator[None]:
+        """Stop the job when it is left unfinished: the provider would work on, and bill it."""
+        try:
+            yield
+        except BaseException:
+            cancel = getattr(self.dialect, "cancel", None)
+            wire = cancel(job, self.target) if cancel else None
+            if wire is not None:
+                with suppress(TenantLLMError):  # what went wrong before is what the caller has to hear
+                    self._send(wire, Deadline.after(_CANCEL_SECONDS))
+            raise
+
+    def _send(self, wire: WireRequest, deadline: Deadline | None = None) -> WireResponse:
+        return self.transport.send(wire, self.target, deadline or self.deadline, self._parse_error)
+
+    def _stream(self, wire: WireRequest) -> Any:
+        return self.transport.stream(wire, self.target, self.deadline, self._parse_error)
+
+    @property
+    def _parse_error(self) -> Any:
+        return getattr(self.dialect, "parse_error", None)
