@@ -88,7 +88,8 @@ class Form:
     files: Mapping[str, File]
 
 
-type Framing = Literal["sse", "ndjson", "aws"]
+type Framing = Literal["sse", "ndjson", "aws", "websocket"]
+"""``websocket`` opens one at an ``https`` URL and sends the ``json`` over it, as a text, once it is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class WireResponse:
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event of a streamed answer: SSE's ``event`` and ``data``, or one line of NDJSON as ``data``."""
+    """One event of a streamed answer: SSE's ``event`` and ``data``; NDJSON's lines, a WebSocket's texts as ``data``."""
 
     data: str
     event: str = ""

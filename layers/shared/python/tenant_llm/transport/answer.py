@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Self
 
+import httpcore
 import httpx
 
 from tenant_llm.domain.deadline import Deadline
@@ -23,10 +24,11 @@ class Answer:
     def __init__(self, response: httpx.Response, budget: Budget, limit: int) -> None:
         self.status = response.status_code
         self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self.request_headers = response.request.headers
+        self.limit = limit
         self._response = response
         self._arriving = response.iter_bytes()
         self._budget = budget
-        self._limit = limit
         self._host = response.request.url.host
 
     def __enter__(self) -> Self:
@@ -52,16 +54,38 @@ class Answer:
         with translated(self._host, deadline):
             for chunk in self._arriving:
                 size += len(chunk)
-                if size > self._limit:
-                    raise MalformedAnswer(f"the provider's answer is larger than {self._limit} bytes")
+                if size > self.limit:
+                    raise MalformedAnswer(f"the provider's answer is larger than {self.limit} bytes")
                 if deadline.remaining() <= 0:
                     raise DeadlineExceeded(f"the provider at {self._host!r} did not finish in time")
                 yield chunk
 
+    @property
+    def switched(self) -> bool:
+        """Whether the connection speaks no HTTP any longer but what the request asked for."""
+        return self.status == httpx.codes.SWITCHING_PROTOCOLS
+
+    def read(self, size: int) -> bytes:
+        """What has arrived on a switched connection, ``b""`` at its end; raises as ``chunks``, the limit apart."""
+        with translated(self._host, self._budget.deadline):
+            return self._socket.read(size, self._budget)
+
+    def write(self, data: bytes) -> None:
+        """Send on a switched connection; raises as ``read``."""
+        with translated(self._host, self._budget.deadline):
+            self._socket.write(data, self._budget)
+
+    @property
+    def _socket(self) -> httpcore.NetworkStream:
+        socket: httpcore.NetworkStream = self._response.extensions["network_stream"]
+        return socket
+
     def finish(self) -> None:
         """Read the little that follows the last event a dialect wanted, so that the connection can be used again."""
+        if self.switched:
+            return
         self._budget.deadline = Deadline.after(min(_TAIL_SECONDS, self._budget.deadline.remaining()))
-        self._limit = _LONGEST_TAIL
+        self.limit = _LONGEST_TAIL
         with suppress(TenantLLMError):  # then it is closed
             for _ in self.chunks():
                 continue

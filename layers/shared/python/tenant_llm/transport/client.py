@@ -94,7 +94,8 @@ class PoolTransport(httpx.BaseTransport):
                 extensions={"timeout": request.extensions["timeout"]},
             )
         )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+        socket = {"network_stream": answer.extensions["network_stream"]}
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=socket)
 
     @override
     def close(self) -> None:

@@ -86,12 +86,12 @@ class HttpTransport:
             ValueError: When the wire has no framing.
             TenantLLMError: As ``send`` does, on entry or between events; nothing is repeated once entered.
         """
-        if wire.framing is None:
+        framing = wire.framing
+        if framing is None:
             raise ValueError("a request without framing has no events")
-        frame = _FRAMES[wire.framing]
 
         def events(answer: Answer) -> Iterator[ServerEvent]:
-            arriving = frame(answer.chunks())
+            arriving = _events(answer, wire, framing)
             first = list(islice(arriving, 1))
             for event in first:
                 _refuse_passing_fault(event, answer.headers)
@@ -140,8 +140,8 @@ class HttpTransport:
         """One attempt, up to the head of a good answer."""
         wire, target = call.wire, call.target
         sign = partial(auth.sign, auth=wire.auth, target=target, fetch=partial(self._fetch, call))
-        answer = self._exchange(call, request.build(self._http(), wire, {SIGN: sign}))
-        if httpx.codes.is_success(answer.status):
+        answer = self._exchange(call, request.build(self._http(), _opening(wire), {SIGN: sign}))
+        if httpx.codes.is_success(answer.status) or answer.switched:
             return answer
         with answer:
             raise status_error(answer.refusal(), target.credential, call.parse_error)
@@ -172,6 +172,22 @@ class HttpTransport:
             if self._client is None:
                 self._client = build_client(self._settings, self._backend)
             return self._client
+
+
+def _opening(wire: WireRequest) -> WireRequest:
+    if wire.framing != "websocket":
+        return wire
+    from tenant_llm.transport import websocket  # here: few calls go over one
+
+    return websocket.opening(wire)
+
+
+def _events(answer: Answer, wire: WireRequest, framing: Framing) -> Iterator[ServerEvent]:
+    if framing != "websocket":
+        return _FRAMES[framing](answer.chunks())
+    from tenant_llm.transport import websocket
+
+    return websocket.texts(answer, wire)
 
 
 def _refuse_passing_fault(event: ServerEvent, headers: Mapping[str, str]) -> None:
