@@ -161,7 +161,8 @@ def _read(record: JsonObject, target: Target) -> Iterator[tuple[str, Json]]:
             audio = TranscriptionRequest(File("a.mp3", b""))
             yield "transcript", load.speech2text(family).parse(response, audio, target).text
         case ModelType.TTS:
-            speech = load.tts(family).parse(response, SpeechRequest("text"), target)
+            dialect: Any = load.tts(family)
+            speech = dialect.parse(response, SpeechRequest("text"), target)
             yield "audio_sha256", sha256(speech.audio).hexdigest()
 
 

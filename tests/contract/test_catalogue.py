@@ -92,14 +92,8 @@ def test_a_rows_profiles_are_for_types_it_offers(row: Provider) -> None:
 _WIRES = sorted({(family, kind) for row in load.providers() for kind, family in row.dialects.items()})
 _DIALECTS = _ROOT / "layers/shared/python/tenant_llm/dialects"
 _AWAITED = {
-    "deepgram",
-    "fish_audio",
-    "ollama",
     "replicate",
-    "siliconflow",
     "tencent_asr",
-    "xunfei",
-    "zhipu",
 }
 """Families that rows may name before somebody has written them: until then a call says so."""
 
@@ -116,7 +110,7 @@ def test_the_dialect_that_a_row_names_is_there_or_awaited(family: str, model_typ
     module = find(family)
 
     assert callable(module.render)
-    assert callable(module.parse)
+    assert callable(getattr(module, "parse", None) or module.parse_events)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ def dialect(case: Case) -> Any:
 def outcome(case: Case) -> Any:
     """What the dialect makes of the answer, or of the request where there is no answer."""
     module = dialect(case)
+    if case.events is not None and case.model_type is not ModelType.CHAT:
+        return module.parse_events(iter(case.events), case.request, case.target)
     if case.events is not None:
         deltas = list(module.parse_stream(iter(case.events), case.target))
         return fold(deltas) if case.deltas is None else deltas

@@ -6,8 +6,8 @@ cannot carry, ``MalformedAnswer`` or another ``ProviderError`` for an answer tha
 200 too). ``parse_error`` is optional in a module: ``(status, body) -> (message, code)`` where the provider's error body
 is not one of the common shapes ``transport.errors`` knows.
 
-Two more are optional. A module whose answers are jobs is a ``JobDialect`` too. A module that renders a wire with a
-framing for a type that is not streamed is an ``EventDialect``, and ``parse`` is then not called.
+A module whose answers are jobs is a ``JobDialect`` too; one whose whole results come in events renders a ``framing``
+and is an ``EventDialect`` instead.
 """
 
 from collections.abc import Iterable, Iterator
@@ -54,10 +54,12 @@ class JobDialect[Request](Protocol):
 class EventDialect[Request, Result](Protocol):
     """A wire on which a whole result comes in events."""
 
+    def render(self, request: Request, target: Target) -> WireRequest: ...
+
     def parse_events(self, events: Iterable[ServerEvent], request: Request, target: Target) -> Result: ...
 
 
 type EmbeddingDialect = Dialect[EmbeddingRequest, EmbeddingResult]
 type RerankDialect = Dialect[RerankRequest, RerankResult]
 type Speech2TextDialect = Dialect[TranscriptionRequest, TranscriptionResult]
-type TtsDialect = Dialect[SpeechRequest, SpeechResult]
+type TtsDialect = Dialect[SpeechRequest, SpeechResult] | EventDialect[SpeechRequest, SpeechResult]

@@ -61,6 +61,14 @@ class SigV4:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedLine:
+    """First line, host and date signed with a secret, in the query; both name fields of the credential."""
+
+    key_id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoogleOAuth:
     """A bearer token of a Google service account; ``field`` holds its JSON key file, as text or in base64."""
 
@@ -68,7 +76,7 @@ class GoogleOAuth:
     scope: str = "https://www.googleapis.com/auth/cloud-platform"
 
 
-type Auth = Bearer | HeaderKey | QueryKey | SignedQuery | NoAuth | SigV4 | GoogleOAuth
+type Auth = Bearer | HeaderKey | QueryKey | SignedQuery | NoAuth | SigV4 | SignedLine | GoogleOAuth
 
 
 @dataclass(frozen=True, slots=True)

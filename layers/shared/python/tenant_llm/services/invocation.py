@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import override
 
-from tenant_llm.dialects.contract import ChatDialect, Dialect
+from tenant_llm.dialects.contract import ChatDialect, Dialect, EventDialect
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatDelta, ChatRequest
 from tenant_llm.domain.errors import (
@@ -74,7 +74,9 @@ class OngoingCall:
                 f"factory {factory!r} cannot serve {kind!r}: {error.message}", param="model"
             ) from error
 
-    def exchange[Request, Result](self, dialect: Dialect[Request, Result], request: Request) -> Result:
+    def exchange[Request, Result](
+        self, dialect: Dialect[Request, Result] | EventDialect[Request, Result], request: Request
+    ) -> Result:
         """One request, one result. A key that the provider refuses is read again once.
 
         Raises:

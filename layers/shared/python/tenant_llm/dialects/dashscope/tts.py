@@ -5,9 +5,7 @@ itself, so events are asked for and put together here: no second host is called.
 """
 
 import re
-import wave
 from collections.abc import Iterator
-from io import BytesIO
 from json import loads
 
 from tenant_llm.dialects import sse
@@ -16,6 +14,7 @@ from tenant_llm.dialects.body import apply_quirks
 from tenant_llm.dialects.content import decode_base64
 from tenant_llm.dialects.dashscope.call import output_and_usage, post
 from tenant_llm.dialects.errors import refuse_error_object
+from tenant_llm.dialects.wav import wav
 from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer, UnsupportedModelType
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.tokens import text_tokens
@@ -29,7 +28,7 @@ DEFAULT_VOICE = "Cherry"
 _EVENTS = {"x-dashscope-sse": "enable"}
 _ELSEWHERE = re.compile(r"^sambert|-realtime")
 _SYNTHESIZER = re.compile(r"^(cosyvoice|qwen-audio)")
-_RAW, _RATE, _BYTES_A_SAMPLE = "pcm", 24000, 2
+_RAW, _RATE = "pcm", 24000
 _MEDIA_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav", "pcm": "audio/pcm", "opus": "audio/ogg"}
 
 
@@ -76,7 +75,7 @@ def parse(response: WireResponse, request: SpeechRequest, target: Target) -> Spe
         raise MalformedAnswer(f"the provider's answer holds no audio: {response.content[-200:]!r}")
     format_ = _format(request, target.config.wire_name)
     if format_ == "wav" and not audio.startswith(b"RIFF"):
-        audio = _wav(audio)
+        audio = wav(audio, _RATE)
     return SpeechResult(audio, _MEDIA_TYPES[format_], _usage(used, request))
 
 
@@ -105,17 +104,6 @@ def _piece(audio: Json) -> bytes:
         return decode_base64(data, "data") if data else b""
     except InvalidRequest as error:
         raise MalformedAnswer(f"the provider's audio is not base64: {str(data)[:40]!r}") from error
-
-
-def _wav(samples: bytes) -> bytes:
-    """Samples (16 bits, one channel) with the head that makes them a file."""
-    file = BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(_BYTES_A_SAMPLE)
-        writer.setframerate(_RATE)
-        writer.writeframes(samples)
-    return file.getvalue()
 
 
 def _usage(usage: JsonObject, request: SpeechRequest) -> Usage | None:

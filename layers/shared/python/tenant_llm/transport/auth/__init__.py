@@ -19,6 +19,7 @@ from tenant_llm.domain.wire import (
     HeaderKey,
     NoAuth,
     QueryKey,
+    SignedLine,
     SignedQuery,
     SigV4,
     WireResponse,
@@ -34,6 +35,7 @@ _SCHEMES: Mapping[type[Auth], tuple[str, str]] = {
     SignedQuery: ("static", "signed_query"),
     NoAuth: ("static", "nothing"),
     SigV4: ("sigv4", "sigv4"),
+    SignedLine: ("signed_line", "signed_line"),
     GoogleOAuth: ("google", "service_account"),
 }
 """The class of an ``Auth`` value → module of this package, function."""
