@@ -92,7 +92,6 @@ def test_a_rows_profiles_are_for_types_it_offers(row: Provider) -> None:
 _WIRES = sorted({(family, kind) for row in load.providers() for kind, family in row.dialects.items()})
 _DIALECTS = _ROOT / "layers/shared/python/tenant_llm/dialects"
 _AWAITED = {
-    "replicate",
     "tencent_asr",
 }
 """Families that rows may name before somebody has written them: until then a call says so."""

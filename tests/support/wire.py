@@ -10,7 +10,8 @@
     result            the parsed result; of a stream "streamed" (folded) or "deltas" (one by one)
     error             class (and message, a part of it; status, code, param, retry_after) that is raised instead
 
-Bytes are ``{"text": …}`` or ``{"base64": …}``. An event is its data as text, or ``{"event": name, "data": JSON}``.
+Bytes are ``{"text": …}`` or ``{"base64": …}``. An event is its data as text, or ``{"event": name, "data": JSON}``, or
+``{"event": name, "text": data}``.
 Whatever a case leaves out has the default of its class, and everything is compared in full.
 """
 
@@ -194,7 +195,8 @@ def _response(data: JsonObject) -> WireResponse:
 def _event(event: Json) -> ServerEvent:
     if isinstance(event, str):
         return ServerEvent(event)
-    return ServerEvent(dumps(event["data"], ensure_ascii=False), event.get("event", ""))
+    data = event["text"] if "text" in event else dumps(event["data"], ensure_ascii=False)
+    return ServerEvent(data, event.get("event", ""))
 
 
 def _error(data: JsonObject) -> ExpectedError:

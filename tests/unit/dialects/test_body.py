@@ -103,3 +103,9 @@ def test_a_request_carries_all_quirks_of_its_target() -> None:
 
     assert (wire.url, wire.headers, wire.query) == ("https://a.example/p", {"x-a": "1"}, {"v": "2"})
     assert (wire.json, wire.auth, wire.framing) == ({"a": 1}, NoAuth(), "sse")
+
+
+def test_a_field_goes_as_json_in_a_string_under_its_new_name() -> None:
+    quirks = Quirks(rename={"texts": "text_batch"}, json_text=("texts",))
+
+    assert apply_quirks({"texts": ["ü"], "other": [1]}, quirks) == {"text_batch": '["ü"]', "other": [1]}

@@ -1,6 +1,6 @@
 """The whole that deltas add up to."""
 
-from tenant_llm.domain.chat import ChatDelta, ChatResult, Choice, ToolCall, ToolCallDelta, fold
+from tenant_llm.domain.chat import ChatDelta, ChatResult, Choice, ToolCall, ToolCallDelta, fold, unfold
 from tenant_llm.domain.usage import Usage
 
 
@@ -68,3 +68,11 @@ def test_folding_changes_no_delta() -> None:
     fold([delta, ChatDelta("b", extra={"list": [2]})])
 
     assert delta.extra == {"list": [1]}
+
+
+def test_a_whole_answer_as_deltas_folds_to_itself() -> None:
+    calls = (ToolCall("1", "f", "{}", {"signature": "s"}), ToolCall("2", "g", "[]"))
+    choices = (Choice("a", "b", calls, "tool_calls", {"content": [1]}, {"refusal": "no"}), Choice("c"))
+    result = ChatResult(choices, Usage(1, 2), "m")
+
+    assert fold(unfold(result)) == result

@@ -1,6 +1,7 @@
 """What every dialect does alike: the endpoint's URL, the quirks on a body, the way the key travels."""
 
 from collections.abc import Mapping
+from json import dumps
 from urllib.parse import urljoin, urlsplit
 
 from tenant_llm.domain.quirks import Quirks
@@ -60,7 +61,7 @@ def auth(quirks: Quirks, default: Auth | None = None) -> Auth:
 
 
 def apply_quirks(body: Mapping[str, Json], quirks: Quirks) -> JsonObject:
-    """A body as this provider wants it: defaults under it, then drop, rename, clamp and nest.
+    """A body as this provider wants it: defaults under it, then drop, rename, clamp, write as text and nest.
 
     A field that is ``None`` was not given: the default stands, and without one the field is left out.
     """
@@ -75,6 +76,8 @@ def apply_quirks(body: Mapping[str, Json], quirks: Quirks) -> JsonObject:
         if name in quirks.clamp and isinstance(value, int | float):
             lowest, highest = quirks.clamp[name]
             value = min(max(value, lowest), highest)
+        if name in quirks.json_text:
+            value = dumps(value, ensure_ascii=False)
         if name in quirks.nest:
             result.setdefault(quirks.nest[name], {})[place] = value
         else:

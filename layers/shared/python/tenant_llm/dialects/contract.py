@@ -43,8 +43,7 @@ class JobDialect[Request](Protocol):
         """The next exchange; ``None`` where the answer is the one to parse.
 
         For a streamed chat it may have a framing: then the answer's text comes over it, and after its end the job is
-        followed as for a whole answer. That last answer is the stream's last event, of the name ``job``; where there
-        is nothing to stream it is the only one.
+        followed as for a whole answer, whose usage is the call's.
         """
 
     def cancel(self, answer: WireResponse, target: Target) -> WireRequest | None:

@@ -4,7 +4,7 @@ Messages, tools and ``response_format`` are in OpenAI's Chat Completions shape t
 (https://platform.openai.com/docs/api-reference/chat/create); a dialect with another wire translates.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tenant_llm.domain.usage import Usage
@@ -136,6 +136,26 @@ def fold(deltas: Iterable[ChatDelta]) -> ChatResult:
         model = delta.model or model
     choices = tuple(_choice(pieces[index]) for index in sorted(pieces))
     return ChatResult(choices or (Choice(),), usage, model)
+
+
+def unfold(result: ChatResult) -> Iterator[ChatDelta]:
+    """A whole answer as the deltas of a stream, one a choice, then the usage."""
+    for index, choice in enumerate(result.choices):
+        calls = (
+            ToolCallDelta(place, call.id, call.name, call.arguments, call.extra)
+            for place, call in enumerate(choice.tool_calls)
+        )
+        yield ChatDelta(
+            text=choice.text,
+            reasoning=choice.reasoning,
+            tool_calls=tuple(calls),
+            finish_reason=choice.finish_reason,
+            model=result.model,
+            index=index,
+            logprobs=choice.logprobs,
+            extra=choice.extra,
+        )
+    yield ChatDelta(usage=result.usage, model=result.model)
 
 
 def _bare(delta: ChatDelta) -> ChatDelta:

@@ -15,6 +15,7 @@ class Quirks:
         drop: body fields it does not take; left out without a word.
         defaults: body fields sent unless the caller gave them.
         clamp: body field → ``[lowest, highest]`` it takes.
+        json_text: body fields whose value goes as JSON in a string.
         nest: body field → the object of the body it has to stand in.
         root: the path of a base URL that a tenant gave as a bare host.
         path: the endpoint, joined to the base URL (see ``dialects.body.endpoint``).
@@ -30,6 +31,7 @@ class Quirks:
     drop: tuple[str, ...] = ()
     defaults: Mapping[str, Json] = field(default_factory=dict)
     clamp: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    json_text: tuple[str, ...] = ()
     nest: Mapping[str, str] = field(default_factory=dict)
     root: str | None = None
     path: str | None = None

@@ -1,20 +1,21 @@
 """One request to one target: rendered, sent, followed where the answer is a job, and parsed."""
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import Any
 
-from tenant_llm.domain.chat import ChatDelta, ChatRequest
+from tenant_llm.domain.chat import ChatDelta, ChatRequest, unfold
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import DeadlineExceeded, ProviderError, TenantLLMError
 from tenant_llm.domain.target import Target
-from tenant_llm.domain.wire import ServerEvent, WireRequest, WireResponse
+from tenant_llm.domain.wire import WireRequest, WireResponse
 from tenant_llm.transport.http import HttpTransport
 
 _PAUSES = (0.2, 0.3, 0.5, 0.8, 1.3)
 _LONGEST_PAUSE = 2.0
+_REPORT_SECONDS = 5.0
 _CANCEL_SECONDS = 0.5
 
 
@@ -47,25 +48,27 @@ class Exchange:
     def deltas(self, request: ChatRequest) -> Generator[ChatDelta]:
         """The deltas of a streamed answer; raises as ``result``, and ``close`` hangs up."""
         wire = self.dialect.render(request, self.target)
-        if wire.framing is not None:
-            with self._stream(wire) as events:
-                yield from self.dialect.parse_stream(events, self.target)
+        if wire.framing is None:
+            yield from self._job_deltas(self._send(wire), request)
             return
-        with closing(self._job_events(self._send(wire), request)) as events:
+        with self._stream(wire) as events:
             yield from self.dialect.parse_stream(events, self.target)
 
-    def _job_events(self, job: WireResponse, request: ChatRequest) -> Generator[ServerEvent]:
-        """What a job streams, and its last answer as an event of the name ``job``."""
+    def _job_deltas(self, job: WireResponse, request: ChatRequest) -> Generator[ChatDelta]:
+        """What a job streams, and then the usage that its last answer tells; a job without a stream in one piece."""
+        whole = replace(request, stream=False)
         with self._cancelling(job):
             answer, wire = self._followed(job, request)
             if wire is not None:
                 with self._stream(wire) as events:
-                    yield from events
-                # The text is delivered: without this answer its usage is estimated, and nothing else is lost.
-                with suppress(ProviderError, DeadlineExceeded):
-                    answer, wire = self._followed(answer, replace(request, stream=False))
-        if wire is None:
-            yield ServerEvent(answer.content.decode(errors="replace"), "job")
+                    yield from self.dialect.parse_stream(events, self.target)
+                brief = replace(self, deadline=Deadline.after(min(_REPORT_SECONDS, self.deadline.remaining())))
+                try:
+                    answer, _ = brief._followed(answer, whole)
+                except (ProviderError, DeadlineExceeded):
+                    return  # the text is delivered: nothing but the report is lost, and an estimate takes its place
+        result = self.dialect.parse(answer, whole, self.target)
+        yield from unfold(result) if wire is None else [ChatDelta(usage=result.usage)]
 
     def _followed(self, answer: WireResponse, request: Any) -> tuple[WireResponse, WireRequest | None]:
         """The last answer of a job, and where it goes on in a stream; the answer itself where it is no job."""
