@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from socket import create_server
@@ -296,3 +296,40 @@ def test_no_proxy_of_the_environment_is_asked(
     provider.reply({"ok": 1})
 
     assert transport.send(WireRequest(f"{provider.url}/v1", json={}), target(), soon()).json() == {"ok": 1}
+
+
+class _Silent(httpcore.MockStream):
+    """A provider that says nothing: every read lasts as long as it may."""
+
+    def __init__(self, heard: Callable[[float], None]) -> None:
+        super().__init__([])
+        self._heard = heard
+
+    @override
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._heard(timeout or 0.0)
+        raise httpcore.ReadTimeout
+
+
+def test_a_read_ends_soon_after_the_caller_has_hung_up() -> None:
+    deadline = Deadline.after(600)
+    waits: list[float] = []
+
+    def heard(seconds: float) -> None:
+        waits.append(seconds)
+        deadline.line.hung_up = len(waits) == 3
+
+    with pytest.raises(httpcore.ReadTimeout):
+        BudgetedStream(_Silent(heard)).read(10, Budget(600.0, deadline))
+
+    assert waits == [0.25, 0.25, 0.25]
+
+
+def test_a_read_of_a_silent_provider_lasts_no_longer_than_the_silence_that_is_allowed() -> None:
+    waits: list[float] = []
+
+    with pytest.raises(httpcore.ReadTimeout):
+        BudgetedStream(_Silent(waits.append)).read(10, Budget(0.1, Deadline.after(600)))
+
+    assert len(waits) == 1
+    assert waits[0] <= 0.1

@@ -8,6 +8,7 @@ from tenant_llm.dialects import load
 from tenant_llm.domain import tokens
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, fold
+from tenant_llm.domain.errors import TenantLLMError
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus
 from tenant_llm.domain.usage import Usage, reported
@@ -56,6 +57,10 @@ def _settled(call: OngoingCall, deltas: Started, request: ChatRequest) -> Genera
         status = "ok"
     except GeneratorExit:
         status = "client_disconnected"
+        raise
+    except TenantLLMError:
+        if call.caller.deadline.line.hung_up:
+            status = "client_disconnected"
         raise
     finally:
         usage = _delivered(request, received, complete=status == "ok")

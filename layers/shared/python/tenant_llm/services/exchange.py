@@ -21,13 +21,13 @@ _CANCEL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What a request needs beside itself; ``dialect`` is a module, ``sleep`` (of seconds) passes between two polls."""
+    """What a request needs beside itself; ``dialect`` is a module, ``sleep`` (of seconds) is a seam for tests."""
 
     dialect: Any
     target: Target
     transport: HttpTransport
     deadline: Deadline
-    sleep: Callable[[float], None]
+    sleep: Callable[[float], None] | None
 
     def result(self, request: Any) -> Any:
         """The whole result.
@@ -62,7 +62,7 @@ class Exchange:
             if wire is not None:
                 with self._stream(wire) as events:
                     yield from self.dialect.parse_stream(events, self.target)
-                brief = replace(self, deadline=Deadline.after(min(_REPORT_SECONDS, self.deadline.remaining())))
+                brief = replace(self, deadline=self.deadline.sooner(_REPORT_SECONDS))
                 try:
                     answer, _ = brief._followed(answer, whole)
                 except (ProviderError, DeadlineExceeded):
@@ -79,7 +79,7 @@ class Exchange:
                 return answer, wire
             if pause >= self.deadline.remaining():
                 raise DeadlineExceeded("the provider did not finish its job in time")
-            self.sleep(pause)
+            (self.sleep or self.deadline.pause)(pause)
             answer = self._send(wire)
         raise AssertionError("polling ends with the deadline")
 

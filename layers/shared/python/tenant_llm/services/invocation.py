@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic, sleep
+from time import monotonic
 from typing import override
 
 from tenant_llm.dialects.contract import ChatDialect, Dialect, EventDialect
@@ -38,7 +38,7 @@ class Invocation:
         transport: HttpTransport,
         usage: UsageService,
         *,
-        sleep: Callable[[float], None] = sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._resolution = resolution
         self.secrets = secrets

@@ -7,7 +7,6 @@ from typing import Self
 import httpcore
 import httpx
 
-from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import DeadlineExceeded, MalformedAnswer, TenantLLMError
 from tenant_llm.domain.wire import WireResponse
 from tenant_llm.transport.errors import translated
@@ -84,7 +83,7 @@ class Answer:
         """Read the little that follows the last event a dialect wanted, so that the connection can be used again."""
         if self.switched:
             return
-        self._budget.deadline = Deadline.after(min(_TAIL_SECONDS, self._budget.deadline.remaining()))
+        self._budget.deadline = self._budget.deadline.sooner(_TAIL_SECONDS)
         self.limit = _LONGEST_TAIL
         with suppress(TenantLLMError):  # then it is closed
             for _ in self.chunks():

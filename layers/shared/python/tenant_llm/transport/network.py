@@ -6,7 +6,7 @@ from typing import Any, Self, override
 
 import httpcore
 
-from tenant_llm.domain.deadline import Deadline
+from tenant_llm.domain.deadline import STEP, Deadline
 from tenant_llm.transport.guard import refuse_private
 from tenant_llm.transport.resolve import Resolve, lookup, resolve_within
 
@@ -98,7 +98,18 @@ class BudgetedStream(httpcore.NetworkStream):
 
     @override
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        if not isinstance(timeout, Budget):
+            return self._stream.read(max_bytes, timeout)
+        silence = Deadline.after(float(timeout))
+        while True:  # in steps, since the caller may hang up while the provider is silent
+            left = min(silence.remaining(), timeout.left())
+            if left <= 0:
+                raise httpcore.ReadTimeout("timed out")
+            try:
+                return self._stream.read(max_bytes, min(STEP, left))
+            except httpcore.ReadTimeout:
+                if left <= STEP:
+                    raise
 
     @override
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import random
-from time import sleep
 
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import TenantLLMError
@@ -17,13 +16,15 @@ _LONGEST_WAIT = 60.0
 class Retry:
     """At most ``attempts`` calls; ``sleep`` (of seconds) and ``jitter`` (in [0, 1)) are seams for tests.
 
+    Without a ``sleep`` it waits as long as the caller does.
+
     Only errors marked ``retryable`` are tried again: no connection, one that closed before an answer began, 408, 409,
     429 and 5xx but 501. A provider that took the request and is silent is not asked again, nor one whose answer has
     begun: it may have done the work, and would bill it twice.
     """
 
     attempts: int
-    sleep: Callable[[float], None] = sleep
+    sleep: Callable[[float], None] | None = None
     jitter: Callable[[], float] = random
 
     def run[T](self, attempt: Callable[[], T], deadline: Deadline) -> T:
@@ -41,7 +42,7 @@ class Retry:
                 wait = self._wait(failed, error)
                 if not error.retryable or wait > _LONGEST_WAIT or wait >= deadline.remaining():
                     raise
-            self.sleep(wait)
+            (self.sleep or deadline.pause)(wait)
         return attempt()
 
     def _wait(self, failed: int, error: TenantLLMError) -> float:
