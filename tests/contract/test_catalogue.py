@@ -97,7 +97,6 @@ _AWAITED = {
     "ollama",
     "replicate",
     "siliconflow",
-    "tencent_asr",
     "xunfei",
     "zhipu",
 }
