@@ -1,4 +1,4 @@
-"""One call of the API: https://cloud.tencent.com/document/api/1093/35637. Errors come with status 200."""
+"""One call of the API: https://cloud.tencent.com/document/api/1093/35640. Errors come with status 200."""
 
 from tenant_llm.dialects.answers import a_text, an_object
 from tenant_llm.dialects.body import auth, endpoint
