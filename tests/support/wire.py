@@ -7,6 +7,7 @@
     request           fields of the domain request
     wire_request      fields of WireRequest; auth as {"<class>": {fields}}, a bearer token where absent
     wire_response     status, headers, and one of json, text, base64, events
+    follow_up         of a job: the next request after that answer, as wire_request; null where the answer is the last
     result            the parsed result; of a stream "streamed" (folded) or "deltas" (one by one)
     error             class (and message, a part of it; status, code, param, retry_after) that is raised instead
 
@@ -50,7 +51,7 @@ _RESULTS: Mapping[ModelType, type[Any]] = {
     ModelType.TTS: SpeechResult,
 }
 OUTCOMES = ("result", "streamed", "deltas", "error")
-_KEYS = {"docs", "about", "config", "request", "wire_request", "wire_response", *OUTCOMES}
+_KEYS = {"docs", "about", "config", "request", "wire_request", "wire_response", "follow_up", *OUTCOMES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Case:
     wire_request: WireRequest | None = None
     response: WireResponse | None = None
     events: list[ServerEvent] | None = None
+    follow_up: WireRequest | None = None
     result: Any = None
     deltas: list[ChatDelta] | None = None
     error: ExpectedError | None = None
@@ -96,10 +98,11 @@ def load_case(path: Path) -> Case:
     data = loads(path.read_text(encoding="utf-8"))
     if unknown := data.keys() - _KEYS:
         raise ValueError(f"{path}: unknown keys {sorted(unknown)}")
-    if "wire_request" not in data and not data.keys() & set(OUTCOMES):
+    if not data.keys() & {"wire_request", "follow_up", *OUTCOMES}:
         raise ValueError(f"{path}: neither half of a pair")
     family, model_type = path.parts[-3], ModelType(path.parts[-2])
     answer = data.get("wire_response")
+    follow_up = data.get("follow_up")
     outcome = data.get("result", data.get("streamed"))
     return Case(
         name=f"{family}/{model_type}/{path.stem}",
@@ -112,6 +115,7 @@ def load_case(path: Path) -> Case:
         wire_request=_wire_request(data["wire_request"]) if "wire_request" in data else None,
         response=_response(answer) if answer and "events" not in answer else None,
         events=[_event(event) for event in answer["events"]] if answer and "events" in answer else None,
+        follow_up=None if follow_up is None else _wire_request(follow_up),
         result=None if outcome is None else decode(_RESULTS[model_type], outcome),
         deltas=[decode(ChatDelta, delta) for delta in data["deltas"]] if "deltas" in data else None,
         error=_error(data["error"]) if "error" in data else None,

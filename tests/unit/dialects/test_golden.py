@@ -59,6 +59,17 @@ def test_a_request_goes_over_the_wire_as_the_case_says(path: Path) -> None:
     assert rendered == case.wire_request
 
 
+@cases("follow_up")
+def test_a_job_is_followed_as_the_case_says(path: Path) -> None:
+    case = load_case(path)
+    assert case.response is not None
+
+    following = dialect(case).follow_up(case.response, case.request, case.target)
+
+    assert plain(following) == plain(case.follow_up)
+    assert following == case.follow_up
+
+
 @cases(*OUTCOMES)
 def test_an_answer_is_understood_as_the_case_says(path: Path) -> None:
     case = load_case(path)

@@ -69,6 +69,15 @@ class SignedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class TC3:
+    """TC3-HMAC-SHA256; ``key_id`` and ``secret`` name the fields of the credential."""
+
+    service: str
+    key_id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoogleOAuth:
     """A bearer token of a Google service account; ``field`` holds its JSON key file, as text or in base64."""
 
@@ -76,7 +85,7 @@ class GoogleOAuth:
     scope: str = "https://www.googleapis.com/auth/cloud-platform"
 
 
-type Auth = Bearer | HeaderKey | QueryKey | SignedQuery | NoAuth | SigV4 | SignedLine | GoogleOAuth
+type Auth = Bearer | HeaderKey | QueryKey | SignedQuery | NoAuth | SigV4 | SignedLine | TC3 | GoogleOAuth
 
 
 @dataclass(frozen=True, slots=True)

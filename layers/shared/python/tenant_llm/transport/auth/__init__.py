@@ -13,6 +13,7 @@ import httpx
 
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import (
+    TC3,
     Auth,
     Bearer,
     GoogleOAuth,
@@ -36,6 +37,7 @@ _SCHEMES: Mapping[type[Auth], tuple[str, str]] = {
     NoAuth: ("static", "nothing"),
     SigV4: ("sigv4", "sigv4"),
     SignedLine: ("signed_line", "signed_line"),
+    TC3: ("tc3", "tc3"),
     GoogleOAuth: ("google", "service_account"),
 }
 """The class of an ``Auth`` value → module of this package, function."""
