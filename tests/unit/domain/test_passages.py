@@ -44,6 +44,7 @@ def test_a_text_that_fits_stays_as_it_is() -> None:
         ("Title\nand a text", 12, ["Title", "and a text"]),
         ("one two three", 8, ["one two", "three"]),
         ("one two three", 7, ["one two", "three"]),
+        ("one two\nthree", 7, ["one two", "three"]),
         ("abcdefgh", 5, ["abcde", "fgh"]),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from unicodedata import category
 
 _SENTENCE = re.compile(r"""[.!?…]+["'”’)\]]*(?=\s)|[。！？…]+["”’」』）]*|\n""")
-_LAST_SPACE = re.compile(r"\s(?=\S*$)")
+_LAST_SPACE = re.compile(r"\s(?=\S*\Z)")
 _JOINER = "\u200d"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 
