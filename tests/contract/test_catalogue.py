@@ -10,6 +10,7 @@ import pytest
 from tenant_llm.catalogue import load
 from tenant_llm.catalogue.schema import Provider
 from tenant_llm.dialects import load as dialects
+from tenant_llm.domain.audio import TYPES
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
 from tools.provider_table import page
@@ -86,6 +87,27 @@ def test_a_rows_profiles_are_for_types_it_offers(row: Provider) -> None:
     for profile in row.profiles:
         assert profile.types
         assert profile.types <= row.dialects.keys(), profile.pattern
+
+
+_CAPS = {
+    "max_batch": {ModelType.EMBEDDING, ModelType.RERANK},
+    "max_batch_tokens": {ModelType.EMBEDDING, ModelType.RERANK},
+    "max_bytes": {ModelType.SPEECH2TEXT},
+    "formats": {ModelType.SPEECH2TEXT},
+    "max_characters": {ModelType.TTS},
+    "max_text_bytes": {ModelType.TTS},
+    "inline_images": {ModelType.CHAT, ModelType.IMAGE2TEXT},
+}
+
+
+@_ROWS
+def test_a_rows_caps_stand_where_they_are_read(row: Provider) -> None:
+    told = [(kind, row.quirks(kind)) for kind in row.dialects]
+    told += [(kind, profile.quirks) for profile in row.profiles for kind in profile.types]
+
+    for kind, quirks in told:
+        assert {name for name in _CAPS if getattr(quirks, name)} <= {name for name in _CAPS if kind in _CAPS[name]}
+        assert set(quirks.formats) <= TYPES.keys()
 
 
 _WIRES = sorted({(family, kind) for row in load.providers() for kind, family in row.dialects.items()})

@@ -137,10 +137,11 @@ def test_a_call_that_is_repeated_is_counted_once(
         ((error("FailedOperation.UserHasNoAmount"),), QuotaExhausted, 1),
         ((error("InvalidParameter"),), ProviderRejected, 1),
         ((_CREATED, job(3, ErrorMsg="cannot decode the audio")), ProviderRejected, 2),
-        ((_CREATED, job(1), error("RequestLimitExceeded")), RateLimited, 3),
-        ((_CREATED, error("InternalError")), ProviderUnavailable, 2),
+        ((error("RequestLimitExceeded"),), RateLimited, 1),
+        ((error("InternalError"),), ProviderUnavailable, 1),
+        ((_CREATED, job(1), error("AuthFailure.SecretIdNotFound")), CredentialRejected, 3),
     ],
-    ids=["key refused", "nothing paid", "wrong order", "failed", "too many polls", "fault while polling"],
+    ids=["key refused", "nothing paid", "wrong order", "failed", "too many", "fault", "key gone while polling"],
 )
 def test_what_goes_wrong_is_raised_as_what_it_is_and_not_booked(
     transcribe: Callable[..., TranscriptionResult],
@@ -158,6 +159,17 @@ def test_what_goes_wrong_is_raised_as_what_it_is_and_not_booked(
     assert type(caught.value) is raised
     assert len(asked(provider)) == actions
     assert days() == []
+
+
+def test_a_fault_that_may_pass_is_no_end_of_a_job_that_goes_on(
+    transcribe: Callable[..., TranscriptionResult], provider: ProviderServer
+) -> None:
+    for answer in (_CREATED, error("RequestLimitExceeded"), error("InternalError"), _DONE):
+        provider.reply(answer)
+
+    assert transcribe().text == "Hello there."
+    assert [request.json for request in provider.requests[1:]] == [{"TaskId": 522931820}] * 3
+    assert [day.calls for day in days()] == [1]
 
 
 def test_a_job_that_takes_too_long_ends_with_the_deadline_and_is_not_booked(

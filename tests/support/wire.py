@@ -18,7 +18,7 @@ Whatever a case leaves out has the default of its class, and everything is compa
 
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from json import dumps, loads
 from pathlib import Path
 from types import NoneType, UnionType
@@ -141,8 +141,17 @@ def decode(kind: Any, value: Json) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A dataclass as nested dictionaries, which pytest compares field by field even where the repr hides one."""
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    """A dataclass as nested dictionaries, which pytest compares field by field even where the repr hides one.
+
+    Fields that take no part in a comparison are left out.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value) if item.compare}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return value
 
 
 def _instance(kind: type[Any], value: JsonObject) -> Any:

@@ -1,5 +1,6 @@
 import pytest
 
+from tenant_llm.catalogue.load import provider
 from tenant_llm.catalogue.profiles import profile
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
@@ -70,3 +71,44 @@ def test_a_profile_is_for_its_types_only() -> None:
 )
 def test_how_many_texts_a_call_takes_follows_an_embedding_models_name(name: str, expected: int | None) -> None:
     assert profile(name, ModelType.EMBEDDING).max_batch == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("text-embedding-3-small", 300_000),
+        ("openai/text-embedding-ada-002", 300_000),
+        ("text-embedding-v4", None),
+    ],
+)
+def test_how_many_tokens_a_call_takes_follows_an_embedding_models_name(name: str, expected: int | None) -> None:
+    assert profile(name, ModelType.EMBEDDING).max_batch_tokens == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("tts-1-hd", 4096), ("openai/gpt-4o-mini-tts", 4096), ("s1", None)])
+def test_how_much_text_a_call_speaks_follows_a_speech_models_name(name: str, expected: int | None) -> None:
+    assert profile(name, ModelType.TTS).max_characters == expected
+
+
+@pytest.mark.parametrize(
+    ("factory", "name", "model_type", "quirk", "expected"),
+    [
+        ("Voyage AI", "voyage-3.5", ModelType.EMBEDDING, "max_batch_tokens", 320_000),
+        ("Voyage AI", "voyage-3.5-lite", ModelType.EMBEDDING, "max_batch_tokens", 1_000_000),
+        ("Voyage AI", "voyage-4-large", ModelType.EMBEDDING, "max_batch_tokens", None),
+        ("Voyage AI", "rerank-lite-1", ModelType.RERANK, "max_batch_tokens", 300_000),
+        ("Voyage AI", "rerank-2.5", ModelType.RERANK, "max_batch_tokens", None),
+        ("Tongyi-Qianwen", "qwen3-tts-flash", ModelType.TTS, "max_text_bytes", 600),
+        ("Tongyi-Qianwen", "qwen-tts-latest", ModelType.TTS, "max_text_bytes", 512),
+        ("Tongyi-Qianwen", "cosyvoice-v2", ModelType.TTS, "max_text_bytes", None),
+        ("Google Cloud", "claude-sonnet-4-5", ModelType.CHAT, "inline_images", True),
+        ("Google Cloud", "gemini-2.5-pro", ModelType.CHAT, "inline_images", None),
+    ],
+)
+def test_caps_of_one_provider_follow_the_models_name(
+    factory: str, name: str, model_type: ModelType, quirk: str, expected: int | bool | None
+) -> None:
+    row = provider(factory)
+    assert row is not None
+
+    assert getattr(row.profile(name, model_type), quirk) == expected

@@ -1,12 +1,21 @@
 """Chat of the second version beyond the golden pairs: malformed streams and answers."""
 
+from importlib import import_module
+
 import pytest
 
 from tenant_llm.dialects import load
 from tenant_llm.dialects.cohere import chat, speech2text
 from tenant_llm.dialects.contract import ChatDialect, Speech2TextDialect
+from tenant_llm.dialects.errors import provider_error
 from tenant_llm.domain.chat import ChatRequest
-from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer
+from tenant_llm.domain.errors import (
+    ContentFiltered,
+    InvalidRequest,
+    MalformedAnswer,
+    ProviderUnavailable,
+    RateLimited,
+)
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.target import Credential, ModelConfig, Target
 from tenant_llm.domain.wire import ServerEvent, WireResponse
@@ -54,3 +63,12 @@ def test_an_image_as_the_result_of_a_tool_is_refused() -> None:
         chat.render(request, TARGET)
 
     assert caught.value.param == "messages[0].content[0]"
+
+
+@pytest.mark.parametrize("model_type", ["chat", "embedding", "rerank", "speech2text"])
+def test_every_type_tells_a_denied_word_from_a_lack_of_capacity(model_type: str) -> None:
+    module = import_module(f"tenant_llm.dialects.cohere.{model_type}")
+
+    assert type(provider_error(498, {"message": "no"}, {}, module.parse_error)) is ContentFiltered
+    assert type(provider_error(498, {"message": "no"}, {})) is ProviderUnavailable
+    assert type(provider_error(429, {"message": "no"}, {}, module.parse_error)) is RateLimited

@@ -34,6 +34,7 @@ from tenant_llm.domain.wire import Json, WireResponse
         (413, ProviderRejected, 413),
         (415, ProviderRejected, 400),
         (422, ProviderRejected, 422),
+        (424, ProviderUnavailable, 502),
         (429, RateLimited, 429),
         (498, ProviderUnavailable, 502),
         (500, ProviderUnavailable, 502),

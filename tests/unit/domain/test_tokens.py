@@ -33,3 +33,10 @@ def test_token_ids_count_themselves() -> None:
 
 def test_every_document_is_read_together_with_the_query() -> None:
     assert tokens.rerank_usage(RerankRequest("abcd", ["abcd", "abcdefgh"])) == Usage(5, estimated=True)
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"), [("", 2), ("abcd", 6), ("\u6f22\U0001f388", 9), ([1, 2, 3], 3), ("\ud800", 5)]
+)
+def test_an_upper_bound_is_a_token_a_byte_and_two_around(item: str | list[int], expected: int) -> None:
+    assert tokens.most_tokens(item) == expected

@@ -16,6 +16,26 @@ def test_batches_put_together_are_the_items_and_none_is_too_large(items: list[in
     assert all(0 < len(part) <= size for part in parts)
 
 
+@given(
+    st.lists(st.integers(min_value=0, max_value=9)),
+    st.integers(min_value=1, max_value=5) | st.none(),
+    st.integers(min_value=1, max_value=20),
+)
+def test_no_batch_is_too_heavy_but_for_an_item_that_is_so_by_itself(
+    weights: list[int], size: int | None, heaviest: int
+) -> None:
+    parts = batches(weights, size, weights, heaviest)
+
+    assert [item for part in parts for item in part] == weights
+    assert all(0 < len(part) <= (size or len(weights)) for part in parts)
+    assert all(sum(part) <= heaviest or len(part) == 1 for part in parts)
+
+
+def test_a_batch_takes_all_that_fits() -> None:
+    assert batches("abcdef", None, [3, 3, 4, 9, 1, 1], 10) == ["abc", "de", "f"]
+    assert batches("abcdef", 2, [3, 3, 4, 9, 1, 1], 10) == ["ab", "c", "de", "f"]
+
+
 def test_without_a_limit_there_is_one_batch() -> None:
     assert batches([1, 2, 3], None) == [[1, 2, 3]]
 

@@ -11,7 +11,7 @@ from tests.support.provider import ProviderServer
 from tests.support.transport import post, soon, target
 
 
-@pytest.mark.parametrize("status", [408, 409, 429, 498, 500, 502, 503, 504, 529])
+@pytest.mark.parametrize("status", [408, 409, 424, 429, 498, 500, 502, 503, 504, 529])
 def test_what_may_pass_is_tried_again_with_growing_waits(
     transport: HttpTransport, provider: ProviderServer, waits: list[float], status: int
 ) -> None:

@@ -83,6 +83,24 @@ def message_parts(messages: Sequence[JsonObject], index: int) -> list[Part]:
     return parts(messages[index].get("content"), f"messages[{index}].content")
 
 
+def refuse_links(messages: Sequence[JsonObject]) -> None:
+    """For wires that say images as OpenAI does, but fetch none.
+
+    Raises:
+        InvalidRequest: When an image is given by its URL; ``param`` is the path down to it.
+    """
+    for index, message in enumerate(messages):
+        content = message.get("content")
+        for place, part in enumerate(content if isinstance(content, list) else ()):
+            image = part.get("image_url") if isinstance(part, dict) else None
+            url = image.get("url") if isinstance(image, dict) else image
+            if isinstance(url, str) and url[:8].lower().startswith(("http://", "https://")):
+                where = f"messages[{index}].content[{place}]"
+                raise InvalidRequest(
+                    f"{where} is an image by its URL: this provider takes images as data: URLs only", param=where
+                )
+
+
 def text_of(content: Json, where: str = "content") -> str:
     """The text of a content that may hold nothing else, as of a system message or a tool's result.
 

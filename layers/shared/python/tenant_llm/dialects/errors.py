@@ -26,7 +26,10 @@ _LONGEST_MESSAGE = 300
 _REDIRECT, _LOWEST_ERROR, _SERVER_ERROR = 300, 400, 500
 _NOT_IMPLEMENTED = 501
 _SURVIVE = frozenset({400, 404, 413, 422})
-_REPEATABLE = frozenset({408, 409, 498})  # 498: out of capacity, https://console.groq.com/docs/errors
+# 424: the model behind the server failed, https://huggingface.github.io/text-embeddings-inference/ and
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html (ModelErrorException). 498: out of
+# capacity, https://console.groq.com/docs/errors; a dialect whose provider means something else has a ``parse_error``.
+_REPEATABLE = frozenset({408, 409, 424, 498})
 
 _QUOTA = re.compile(
     r"insufficient_quota|exceeded_current_quota|billing_(error|hard_limit)|arrearage|account_?overdue"
@@ -145,7 +148,7 @@ def _kind(status: int | None, said: error_body.Said) -> type[ProviderError]:
     client_fault = status is None or status < _SERVER_ERROR
     if status == 402 or (client_fault and _QUOTA.search(words)):
         return QuotaExhausted
-    if said.filtered or (status in {None, 400, 403, 422} and _FILTERED.search(words)):
+    if said.filtered or (status in {None, 400, 403, 422, 498} and _FILTERED.search(words)):
         return ContentFiltered
     if status in {None, 400, 413, 422, 500} and _CONTEXT.search(words):
         return ContextTooLong

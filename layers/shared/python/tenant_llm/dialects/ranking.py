@@ -4,10 +4,13 @@ A score judges one document alone: the same pair of query and document has the s
 stands in it, so that thresholds mean something and batches can be put together. Nothing here looks at the other scores
 of an answer. Which rule holds is the dialect's to say, never the answer's:
 
-* ``in_unit`` for wires that promise [0, 1]. It leaves such scores as they are, but for the outermost billionth on
-  either side: in there all scores beyond are kept apart, in their order. So a server that breaks the promise (cosines
-  below 0, logits of a self-hosted model) still ranks rightly, only its scores say little.
+* ``in_unit`` for wires that promise [0, 1]. It leaves such scores as they are; all beyond are the nearer end, since a
+  rule that keeps 0 and 1 has no room for them. What it makes equal is still ranked by the provider's own score, which
+  goes along, so that a server that breaks the promise (cosines below 0, logits of a self-hosted model) ranks rightly,
+  in one batch and in several; only its scores say little.
 * ``sigmoid`` for wires known to give logits.
+
+Both are monotone: a larger score of the provider's is never a smaller one of ours.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,16 +20,10 @@ from tenant_llm.domain.errors import MalformedAnswer
 from tenant_llm.domain.rerank import Ranked, RerankRequest
 from tenant_llm.domain.wire import Json, JsonObject
 
-_EDGE = 1e-9
-
 
 def in_unit(score: float) -> float:
-    """A score that is in [0, 1] anyway; every other real number too, in order."""
-    if score < _EDGE:
-        return _EDGE / (1 + (_EDGE - score))
-    if score > 1 - _EDGE:
-        return 1 - _EDGE / (1 + (score - (1 - _EDGE)))
-    return score
+    """A score that is in [0, 1] anyway; every other real number is the nearer end."""
+    return min(max(score, 0.0), 1.0)
 
 
 def sigmoid(logit: float) -> float:
@@ -56,7 +53,8 @@ def ranked(
         index = item.get("index") if isinstance(item, dict) else None
         if not isinstance(index, int) or not 0 <= index < len(request.documents) or index in found:
             raise MalformedAnswer(f"the provider ranked no document of the request, or one twice: {str(item)[:200]!r}")
-        found[index] = Ranked(index, rule(_score(item, names)))
+        score = _score(item, names)
+        found[index] = Ranked(index, rule(score), score)
     wanted = len(request.documents) if request.top_n is None else min(request.top_n, len(request.documents))
     if len(found) < wanted:
         raise MalformedAnswer(f"the provider ranked {len(found)} documents where {wanted} were asked for")

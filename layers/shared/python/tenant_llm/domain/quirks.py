@@ -24,7 +24,15 @@ class Quirks:
         auth: ``bearer`` (default), ``bearer:<credential's field>``, ``header:<name>``, ``query:<name>`` or ``none``.
         strip_suffix: endings to cut off the model's name on the wire.
         max_batch: inputs a call takes; the service splits.
-        max_input_tokens: tokens one input may have.
+        max_batch_tokens: tokens that the inputs of one call may have together; the service splits by an upper bound.
+        max_bytes: bytes of audio a transcription takes; more is refused.
+        formats: endings of audio files a transcription takes; another one is refused.
+        max_characters: characters (code points) of text a call speaks; more is split where the audio can be joined.
+        max_text_bytes: the same in bytes of UTF-8, in its stead.
+        inline_images: whether images go as ``data:`` URLs only; a link is refused.
+
+    A cap that is split by may be lower than the provider's, one that is refused by may not: what could pass is for the
+    provider to judge. How many tokens one input may have is not among them for that reason: our count is an estimate.
     """
 
     rename: Mapping[str, str] = field(default_factory=dict)
@@ -40,7 +48,12 @@ class Quirks:
     auth: str | None = None
     strip_suffix: tuple[str, ...] = ()
     max_batch: int | None = None
-    max_input_tokens: int | None = None
+    max_batch_tokens: int | None = None
+    max_bytes: int | None = None
+    formats: tuple[str, ...] = ()
+    max_characters: int | None = None
+    max_text_bytes: int | None = None
+    inline_images: bool | None = None
 
     def merge(self, over: "Quirks") -> "Quirks":
         """These quirks with another set laid over them: mappings and lists add up, single values are replaced."""

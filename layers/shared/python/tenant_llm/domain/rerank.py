@@ -1,6 +1,6 @@
 """Rerank: a query and documents in, a score in [0, 1] a document out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tenant_llm.domain.usage import Usage
@@ -19,10 +19,19 @@ class RerankRequest:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The score of the document at ``index`` of the request."""
+    """The score of the document at ``index`` of the request.
+
+    ``given`` is the provider's own, which orders documents whose scores are equal.
+    """
 
     index: int
     score: float
+    given: float = field(default=0.0, compare=False, repr=False)
+
+
+def best_first(ranked: Iterable[Ranked]) -> list[Ranked]:
+    """By score, then by the provider's own, then in the documents' order."""
+    return sorted(ranked, key=lambda item: (-item.score, -item.given, item.index))
 
 
 @dataclass(frozen=True, slots=True)

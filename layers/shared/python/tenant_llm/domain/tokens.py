@@ -16,11 +16,22 @@ from tenant_llm.domain.wire import Json
 
 _BYTES_A_TOKEN = 4
 _TOKENS_AN_IMAGE = 765
+_TOKENS_AROUND = 2
 
 
 def text_tokens(text: str) -> int:
     """Tokens of a text, rounded up."""
     return -(-len(text.encode()) // _BYTES_A_TOKEN)
+
+
+def most_tokens(item: EmbeddingInput) -> int:
+    """What an input can come to at most, for caps that must not be passed; no estimate.
+
+    A token of the usual vocabularies stands for a byte of UTF-8 at least, and a model puts one before and one behind
+    the text. English has about four bytes a token, so that a batch by this bound may be a fourth of what would pass:
+    more calls, but none that is refused.
+    """
+    return len(item.encode(errors="surrogatepass")) + _TOKENS_AROUND if isinstance(item, str) else len(item)
 
 
 def chat_usage(request: ChatRequest, choices: Iterable[Choice]) -> Usage:

@@ -4,8 +4,7 @@ The caller grants access by signing them (https://docs.aws.amazon.com/AmazonS3/l
 so that no rights of ours can be used to reach another tenant's objects.
 """
 
-from collections.abc import Mapping
-
+from tenant_llm.domain.audio import TYPES, UNTYPED
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import (
     CredentialRejected,
@@ -33,23 +32,6 @@ FAILED = "audio_host_failed"
 
 _STATUS = "answered with status"
 _REFUSALS = (ProviderRejected, CredentialRejected, QuotaExhausted)
-_UNTYPED = ("", "application/octet-stream", "binary/octet-stream")  # the last is what S3 says of its own accord
-_TYPES: Mapping[str, str] = {
-    "mp3": "audio/mpeg",
-    "mpga": "audio/mpeg",
-    "mpeg": "audio/mpeg",
-    "wav": "audio/wav",
-    "flac": "audio/flac",
-    "ogg": "audio/ogg",
-    "oga": "audio/ogg",
-    "opus": "audio/ogg",
-    "m4a": "audio/mp4",
-    "mp4": "audio/mp4",
-    "webm": "audio/webm",
-    "aac": "audio/aac",
-    "amr": "audio/amr",
-}
-"""The ending of a file's name → its media type; of one type the first ending is the usual one."""
 
 
 class AudioLinks:
@@ -150,8 +132,8 @@ def _file(link: Link, answer: WireResponse, wanted: File) -> File:
     name = wanted.name or link.name or "audio"
     ending = name.rpartition(".")[2].lower()
     told = answer.content_type
-    kind = wanted.content_type or (told if told not in _UNTYPED else _TYPES.get(ending, _UNTYPED[1]))
-    if not wanted.name and ending not in _TYPES:
+    kind = wanted.content_type or (told if told not in UNTYPED else TYPES.get(ending, UNTYPED[1]))
+    if not wanted.name and ending not in TYPES:
         name += _ending(kind)
     return File(name, answer.content, kind)
 
@@ -159,4 +141,4 @@ def _file(link: Link, answer: WireResponse, wanted: File) -> File:
 def _ending(kind: str) -> str:
     """The ending for a name that has none: providers tell formats apart by it."""
     plain = kind.replace("/x-", "/")
-    return next((f".{ending}" for ending, known in _TYPES.items() if known == plain), "")
+    return next((f".{ending}" for ending, known in TYPES.items() if known == plain), "")

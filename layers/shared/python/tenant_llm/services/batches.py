@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
+from itertools import pairwise
 from operator import add
 
 from tenant_llm.domain.usage import Usage, reported
@@ -10,10 +11,29 @@ from tenant_llm.domain.usage import Usage, reported
 _CALLS_AT_ONCE = 8
 
 
-def batches[T](items: Sequence[T], size: int | None) -> list[Sequence[T]]:
-    """The items in runs of at most ``size``, in order; one run where there is no limit."""
-    step = size or max(len(items), 1)
-    return [items[start : start + step] for start in range(0, len(items), step)]
+def batches[T](
+    items: Sequence[T], size: int | None, weights: Sequence[int] = (), heaviest: int | None = None
+) -> list[Sequence[T]]:
+    """The items in runs, in order; one run where there is no limit.
+
+    Args:
+        items: what to split.
+        size: how many items a run has at most.
+        weights: what each item weighs; needed where there is a heaviest.
+        heaviest: what the items of a run weigh at most together. An item that weighs more by itself is a run of its
+            own, for the provider to judge.
+    """
+    starts: list[int] = []
+    weight = 0
+    for index in range(len(items)):
+        own = weights[index] if heaviest is not None else 0
+        full = size is not None and starts and index - starts[-1] == size
+        heavy = heaviest is not None and weight + own > heaviest
+        if not starts or full or heavy:
+            starts.append(index)
+            weight = 0
+        weight += own
+    return [items[start:end] for start, end in pairwise((*starts, len(items)))]
 
 
 def in_parallel[Request, Result](call: Callable[[Request], Result], requests: Sequence[Request]) -> list[Result]:

@@ -5,10 +5,11 @@ from contextlib import closing
 from dataclasses import replace
 
 from tenant_llm.dialects import load
+from tenant_llm.dialects.content import refuse_links
 from tenant_llm.domain import tokens
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, fold
-from tenant_llm.domain.errors import TenantLLMError
+from tenant_llm.domain.errors import InvalidRequest, TenantLLMError
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus
 from tenant_llm.domain.usage import Usage, reported
@@ -25,7 +26,7 @@ class ChatService:
         self, caller: Caller, model: str | None, request: ChatRequest, model_type: ModelType = ModelType.CHAT
     ) -> ChatResult:
         """The whole answer, settled; ``model`` of the result is the address that answered."""
-        call = self._invocation.begin(caller, model_type, model)
+        call = self._begin(caller, model, request, model_type)
         result = call.exchange(call.dialect(load.chat), request)
         usage = reported(result.usage) or tokens.chat_usage(request, result.choices)
         call.settle(usage)
@@ -37,10 +38,19 @@ class ChatService:
         Errors before the first delta raise here. ``close`` hangs up on the provider and settles what was
         delivered.
         """
-        call = self._invocation.begin(caller, ModelType.CHAT, model)
+        call = self._begin(caller, model, request, ModelType.CHAT)
         streamed = replace(request, stream=True)
         deltas = call.open_stream(call.dialect(load.chat), streamed)
         return Started(_settled(call, deltas, streamed))
+
+    def _begin(self, caller: Caller, model: str | None, request: ChatRequest, model_type: ModelType) -> OngoingCall:
+        """The call, once it is known that there is something to ask, and in a form that the provider takes."""
+        if not request.messages:
+            raise InvalidRequest("messages is empty: there is nothing to answer", param="messages")
+        call = self._invocation.begin(caller, model_type, model)
+        if call.config.quirks.inline_images:
+            refuse_links(request.messages)
+        return call
 
 
 def _settled(call: OngoingCall, deltas: Started, request: ChatRequest) -> Generator[ChatDelta]:

@@ -21,15 +21,21 @@ class EmbeddingService:
     def invoke(self, caller: Caller, model: str | None, request: EmbeddingRequest) -> EmbeddingResult:
         """One vector an input, settled once for all batches; all of them succeed or nothing is booked.
 
+        Where one fails, the others may have been billed by the provider; but nothing is delivered, so nothing counts.
+
         Raises:
-            InvalidRequest: When an input is empty.
+            InvalidRequest: When there is no input, or an empty one.
         """
+        if not request.inputs:
+            raise InvalidRequest("input is empty: a text, or a list of texts, is needed", param="input")
         for index, item in enumerate(request.inputs):
             if not item:
                 raise InvalidRequest(f"input[{index}] is {item!r}: it must not be empty", param=f"input[{index}]")
         call = self._invocation.begin(caller, ModelType.EMBEDDING, model)
         dialect = call.dialect(load.embedding)
-        requests = [replace(request, inputs=part) for part in batches(request.inputs, call.config.quirks.max_batch)]
+        quirks, weights = call.config.quirks, [tokens.most_tokens(item) for item in request.inputs]
+        parts = batches(request.inputs, quirks.max_batch, weights, quirks.max_batch_tokens)
+        requests = [replace(request, inputs=part) for part in parts]
         results = in_parallel(lambda part: call.exchange(dialect, part), requests)
         usage = total_usage(result.usage for result in results) or tokens.embedding_usage(request.inputs)
         call.settle(usage)

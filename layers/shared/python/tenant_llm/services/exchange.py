@@ -71,10 +71,18 @@ class Exchange:
         yield from unfold(result) if wire is None else [ChatDelta(usage=result.usage)]
 
     def _followed(self, answer: WireResponse, request: Any) -> tuple[WireResponse, WireRequest | None]:
-        """The last answer of a job, and where it goes on in a stream; the answer itself where it is no job."""
+        """The last answer of a job, and where it goes on in a stream; the answer itself where it is no job.
+
+        A poll that is answered by a fault that may pass is repeated: the job goes on meanwhile.
+        """
         follow_up = getattr(self.dialect, "follow_up", None)
+        wire: WireRequest | None = None
         for pause in chain(_PAUSES, repeat(_LONGEST_PAUSE)):
-            wire = follow_up(answer, request, self.target) if follow_up else None
+            try:
+                wire = follow_up(answer, request, self.target) if follow_up else None
+            except ProviderError as error:
+                if wire is None or not error.retryable:
+                    raise
             if wire is None or wire.framing is not None:
                 return answer, wire
             if pause >= self.deadline.remaining():

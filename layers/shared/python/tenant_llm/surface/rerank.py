@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Discriminator, Field, Tag
 
 from tenant_llm.domain.model_type import ModelType
-from tenant_llm.domain.rerank import RerankRequest, RerankResult
+from tenant_llm.domain.rerank import RerankRequest, RerankResult, best_first
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import JsonObject
 from tenant_llm.surface.entrypoint import Call
@@ -65,7 +65,7 @@ def render(result: RerankResult, asked: RerankCall) -> JsonObject:
     """The results, the best first; ``index`` is the document's place in the request, scores are in [0, 1]."""
     documents = asked.request.documents
     results: list[JsonObject] = []
-    for item in sorted(result.ranked, key=lambda item: (-item.score, item.index)):
+    for item in best_first(result.ranked):
         one: JsonObject = {"index": item.index, "relevance_score": item.score}
         if asked.return_documents:
             one["document"] = {"text": documents[item.index]}

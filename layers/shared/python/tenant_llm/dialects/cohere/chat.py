@@ -7,6 +7,7 @@ from tenant_llm.dialects.body import post_json, wire_model
 from tenant_llm.dialects.cohere.answer import finish_reason, text_and_thought, usage_of
 from tenant_llm.dialects.cohere.messages import messages, response_format, tools
 from tenant_llm.dialects.cohere.place import path
+from tenant_llm.dialects.cohere.refusal import parse_error
 from tenant_llm.dialects.cohere.stream import StreamReader
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.events import decoded
@@ -15,6 +16,8 @@ from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice, T
 from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer, ProviderUnavailable
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import Json, JsonObject, ServerEvent, WireRequest, WireResponse
+
+__all__ = ["parse", "parse_error", "parse_stream", "render"]
 
 _RENAMED = {"max_completion_tokens": "max_tokens", "top_p": "p", "top_k": "k"}
 _TRANSLATED = frozenset({*_RENAMED, "max_tokens", "stop", "stop_sequences", "reasoning_effort", "n"})

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from tenant_llm.dialects.answers import a_count, an_object
 from tenant_llm.dialects.body import post_json, wire_model
 from tenant_llm.dialects.cohere.place import path
+from tenant_llm.dialects.cohere.refusal import parse_error
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.vectors import checked, texts
 from tenant_llm.domain.embedding import EmbeddingRequest, EmbeddingResult
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import Json, WireRequest, WireResponse
+
+__all__ = ["parse", "parse_error", "render"]
 
 _SIDES = {"document": "search_document", "query": "search_query"}
 

@@ -2,12 +2,13 @@
 
 from tenant_llm.dialects.body import post_json, wire_model
 from tenant_llm.dialects.cohere.place import path
+from tenant_llm.dialects.cohere.refusal import parse_error
 from tenant_llm.dialects.jina.rerank import PATH, parse
 from tenant_llm.domain.rerank import RerankRequest
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import WireRequest
 
-__all__ = ["parse", "render"]
+__all__ = ["parse", "parse_error", "render"]
 
 
 def render(request: RerankRequest, target: Target) -> WireRequest:

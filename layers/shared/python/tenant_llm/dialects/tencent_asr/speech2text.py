@@ -11,14 +11,13 @@ from tenant_llm.dialects.body import apply_quirks, wire_model
 from tenant_llm.dialects.errors import provider_error
 from tenant_llm.dialects.tencent_asr.call import data_of, parse_error, post, refuse_error
 from tenant_llm.dialects.tencent_asr.transcript import details_of, text_of
-from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer, PayloadTooLarge
+from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer
 from tenant_llm.domain.speech2text import TranscriptionRequest, TranscriptionResult
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import Json, JsonObject, WireRequest, WireResponse
 
 __all__ = ["cancel", "follow_up", "parse", "parse_error", "render"]
 
-LARGEST_BYTES = 5 * 1024 * 1024
 _GRANULARITIES = ("timestamp_granularities", "timestamp_granularities[]")
 _OPENAI_ONLY = {"response_format", "temperature", "stream", "include", "chunking_strategy", *_GRANULARITIES}
 _NUMBERS = {
@@ -48,15 +47,10 @@ def render(request: TranscriptionRequest, target: Target) -> WireRequest:
 
     Raises:
         InvalidRequest: When the caller asks for a streamed transcript.
-        PayloadTooLarge: When the audio is larger than a job takes.
     """
     if request.params.get("stream"):
         raise InvalidRequest("stream: transcripts are not streamed", param="stream")
     audio = request.audio.content
-    if len(audio) > LARGEST_BYTES:
-        raise PayloadTooLarge(
-            f"file has {len(audio)} bytes: this provider takes {LARGEST_BYTES} (5 MB) in a call", param="file"
-        )
     quirks = target.config.quirks
     given = {name: _value(name, value) for name, value in request.params.items() if name not in _OPENAI_ONLY}
     asked = {
@@ -70,7 +64,12 @@ def render(request: TranscriptionRequest, target: Target) -> WireRequest:
 
 
 def follow_up(answer: WireResponse, request: TranscriptionRequest, target: Target) -> WireRequest | None:  # noqa: ARG001
-    """The question how the job is; ``None`` when it has ended, and for errors, which ``parse`` raises."""
+    """The question how the job is; ``None`` when it has ended.
+
+    Raises:
+        ProviderError: When the answer is an error object.
+    """
+    refuse_error(answer)
     job = data_of(answer)
     task = job.get("TaskId")
     if not isinstance(task, int) or isinstance(task, bool) or _status(job) not in (*_GOING_ON, None):

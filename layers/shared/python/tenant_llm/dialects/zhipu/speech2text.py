@@ -13,7 +13,6 @@ from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import WireRequest, WireResponse
 
 LONGEST_SECONDS = 30
-LARGEST_BYTES = 25 * 1024 * 1024
 _UNKNOWN = ("response_format", "temperature", "timestamp_granularities", "timestamp_granularities[]", "include")
 _ROUNDING = 0.5
 """What a file may be over: encoders pad the end."""
@@ -24,11 +23,8 @@ def render(request: TranscriptionRequest, target: Target) -> WireRequest:
     """The audio and what leads the model (``prompt``, ``hotwords``); it finds the language out itself.
 
     Raises:
-        InvalidRequest: When the audio is larger or longer than the provider takes, or a stream is asked for.
+        InvalidRequest: When the audio is longer than the provider takes, or a stream is asked for.
     """
-    size = len(request.audio.content)
-    if size > LARGEST_BYTES:
-        raise InvalidRequest(f"file has {size} bytes: this provider takes {LARGEST_BYTES} (25 MB)", param="file")
     length = seconds(request.audio.content)
     if length is not None and length > LONGEST_SECONDS + _ROUNDING:
         raise InvalidRequest(
