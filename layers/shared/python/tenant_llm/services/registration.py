@@ -159,9 +159,7 @@ def _of_text(row: Provider, text: str) -> Mapping[str, str]:
     fields = {name: found[name] for name in row.credential_fields if found.get(name) is not None}
     for name, value in fields.items():
         if not isinstance(value, str):
-            raise InvalidRequest(
-                f"api_key field {name!r} is a {type(value).__name__}: not a string", param=f"api_key.{name}"
-            )
+            raise InvalidRequest(f"api_key.{name} is a {type(value).__name__}: not a string", param=f"api_key.{name}")
     return {name: value for name, value in fields.items() if value.strip()}
 
 
