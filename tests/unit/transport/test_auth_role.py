@@ -213,8 +213,9 @@ def test_a_refusal_that_is_not_the_tenants_fault_is_told_apart(
         send(provider)
 
 
-def test_an_sts_that_fails_once_is_asked_again(sts: ProviderServer, provider: ProviderServer) -> None:
-    refuse(sts, "InternalFailure", status=500)
+@pytest.mark.parametrize("content", [_ERROR.format("InternalFailure"), "<html>Bad Gateway</html>", ""])
+def test_an_sts_that_fails_once_is_asked_again(sts: ProviderServer, provider: ProviderServer, content: str) -> None:
+    sts.reply(content=content.encode(), status=503)
     grant(sts)
     provider.reply({})
 

@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.session import Session
-from httpx import Request
+from httpx import Request, codes
 
 from tenant_llm.domain.errors import (
     CredentialRejected,
@@ -36,7 +36,7 @@ _PARAMETER = "AssumableRoleArn"  # of template.yaml
 _SECONDS = 3600  # the most for a role that is taken on with a role's keys, as Lambda's are
 _LONGEST_SILENCE = 5.0
 _LONGEST_SESSION = 64
-_PASSING = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "InternalFailure", "ServiceUnavailable"}
+_PASSING = {"Throttling", "ThrottlingException", "RequestLimitExceeded"}
 _OUR_OWN = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"}
 _LOCK = Lock()
 
@@ -129,9 +129,10 @@ def _client(region: str, means: Means) -> _Sts:
 def _refusal(error: ClientError, arn: str, external_id: str, where: str) -> TenantLLMError:
     """STS quotes this deployment's own identity in its messages, so that only its code is told."""
     code = error.response["Error"]["Code"]
+    failed = codes.is_server_error(error.response["ResponseMetadata"]["HTTPStatusCode"])
     if code in _OUR_OWN:
         return ServiceUnavailable(f"AWS STS refuses this deployment's own identity: {code}")
-    if code in _PASSING:
+    if failed or code in _PASSING:
         return ProviderUnavailable(f"AWS STS refuses for now: {code}")
     return CredentialRejected(
         f"{where}: AWS STS refuses the role {arn!r}: {code}. Its trust policy has to name this deployment, and the "
