@@ -43,6 +43,12 @@ def resources() -> dict[str, dict[str, Any]]:
     return dict(template()["Resources"])
 
 
+def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The statements of a policy, with those that stand under a condition."""
+    for statement in document["Statement"]:
+        yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
 def tables() -> dict[str, dict[str, Any]]:
     """Logical id → properties of every DynamoDB table."""
     return {

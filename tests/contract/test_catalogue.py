@@ -186,6 +186,32 @@ def test_what_pairs_resolve_to_changes_only_on_purpose() -> None:
     assert _MATRIX.read_text(encoding="utf-8") == matrix(), "if that is meant: python -m tests.contract.test_catalogue"
 
 
+@pytest.mark.parametrize(
+    ("address", "types", "wire"),
+    [
+        ("gpt-5@OpenAI", "image2text chat", "gpt-5"),  # it sees, and is a chat model first: the last one counts
+        ("qwen/qwen-2-vl-72b-instruct@PPIO", "image2text chat", "qwen/qwen-2-vl-72b-instruct"),
+        ("deepseek-ocr@TokenPony", "image2text chat", "deepseek-ocr"),
+        ("nvidia/rerank-qa-mistral-4b@NVIDIA", "rerank", "nvidia/rerank-qa-mistral-4b"),
+        ("deepseek-chat@DeepSeek", "chat", "deepseek-chat"),
+        ("Qwen3-Embedding-8B@SILICONFLOW", "embedding", "Qwen/Qwen3-Embedding-8B"),
+        ("glm-asr@ZHIPU-AI", "speech2text", "glm-asr-2512"),
+        ("voyage-multimodal-3@Voyage AI", "embedding", "voyage-multimodal-3"),
+    ],
+)
+def test_a_models_types_and_name_are_the_providers_and_not_the_original_lists(
+    address: str, types: str, wire: str
+) -> None:
+    name, _, factory = address.rpartition("@")
+    row = load.provider(factory)
+    assert row is not None
+    model = row.model(name)
+    assert model is not None
+
+    assert [kind.value for kind in model.types] == types.split()
+    assert model.wire_name == wire
+
+
 def test_a_model_is_found_in_its_row() -> None:
     row = load.provider("OpenAI")
     assert row is not None

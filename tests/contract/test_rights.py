@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from local.template import resources
+from local.template import resources, statements, template
 from tenant_llm import TenantLLMService, bootstrap
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import TenantModel
 from tenant_llm.domain.wire import JsonObject
 from tenant_llm.repositories.tenant_llm import TenantLLMRepository
+from tenant_llm.transport.auth import role
 from tests.support.aws import Aws, add_tenant
 from tests.support.events import load_event
 from tests.support.functions import LambdaContext, over_http
@@ -36,10 +37,14 @@ _TABLES = {
     "ApiToken": "ApiTokenTable",
 }
 _SECRETS = "secrets"
+_ROLES = "AssumableRoleArn"
+_ROLE = "arn:aws:iam::111122223333:role/tenant-llm"
 
 
 def _resource(value: Any) -> str:
-    """``TenantTable``, ``TenantLLMTable/index/by_factory`` or ``secrets``."""
+    """``TenantTable``, ``TenantLLMTable/index/by_factory``, ``secrets``, or the parameter that names roles."""
+    if "Ref" in value:
+        return str(value["Ref"])
     if "Fn::GetAtt" in value:
         return str(value["Fn::GetAtt"]).removesuffix(".Arn")
     text: str = value["Fn::Sub"]
@@ -47,7 +52,7 @@ def _resource(value: Any) -> str:
 
 
 def _of_document(document: dict[str, Any]) -> Iterator[Right]:
-    for statement in document["Statement"]:
+    for statement in statements(document):
         for action in statement["Action"]:
             yield from ((action, _resource(resource)) for resource in statement["Resource"])
 
@@ -66,6 +71,8 @@ def _allowed(function: str) -> set[Right]:
 def _asked(service: str, operation: str, arguments: dict[str, Any]) -> Iterator[Right]:
     if service == "secretsmanager":
         yield f"secretsmanager:{operation}", _SECRETS
+    elif service == "sts":
+        yield f"sts:{operation}", _ROLES
     elif operation == "TransactWriteItems":
         for item in arguments["TransactItems"]:
             ((kind, body),) = item.items()
@@ -134,18 +141,38 @@ def test_an_invocation_reads_models_and_keys_and_settles(
     asked: set[Right], aws: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALLOW_PRIVATE_PROVIDERS", "true")
+    monkeypatch.setenv("ASSUMABLE_ROLE_ARN", _ROLE)
     bootstrap.reset()
+    role.keys.cache_clear()
+    role._session.cache_clear()
     add_tenant(aws.settings, "acme", api_base=f"{provider.url}/v1")
+    roles = TenantModel("acme", "amazon.nova-pro-v1:0", "Bedrock", ModelType.CHAT, api_base=provider.url)
+    bootstrap.tenant_models_service().register(roles, {"bedrock_region": "eu-west-1", "aws_role_arn": _ROLE})
     asked.clear()
-    provider.reply({"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]})
+    for _ in range(2):
+        provider.reply({"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]})
+    provider.reply({"output": {"message": {"content": [{"text": "Hi"}]}}, "stopReason": "end_turn"})
     event: JsonObject = {"tenant_id": "acme", "messages": [{"role": "user", "content": "Hi"}]}
 
-    for model in ({}, {"llm_name": "gpt-4"}):
+    for model in ({}, {"llm_name": "gpt-4"}, {"llm_name": roles.address}):
         answer = import_module("functions.invoke_chat.handler").handler(event | model, LambdaContext())
         assert "choices" in answer
 
     # The days of the accounts are read by the accounts alone; one policy serves both.
     assert asked == _allowed("InvokeChatFunction") - {("dynamodb:Query", "UsageTable")}
+
+
+def test_roles_may_be_taken_on_only_where_the_operator_names_some() -> None:
+    document = resources()["InvokePolicy"]["Properties"]["PolicyDocument"]
+    ((condition, statement, otherwise),) = [item["Fn::If"] for item in document["Statement"] if "Fn::If" in item]
+
+    assert template()["Conditions"][condition] == {
+        "Fn::Not": [
+            {"Fn::Equals": [{"Ref": "AssumableRoleArn"}, template()["Parameters"]["AssumableRoleArn"]["Default"]]}
+        ]
+    }
+    assert statement["Action"] == ["sts:AssumeRole"]
+    assert otherwise == {"Ref": "AWS::NoValue"}
 
 
 @pytest.mark.parametrize("model_type", ModelType)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.template import resources, tables, template
+from local.template import resources, statements, tables, template
 from tenant_llm.domain import errors
 from tenant_llm.settings import Settings
 
@@ -28,7 +28,7 @@ def _of_type(kind: str) -> dict[str, dict[str, Any]]:
 
 def _statements() -> Iterator[tuple[str, dict[str, Any]]]:
     for name, policy in _of_type("AWS::IAM::ManagedPolicy").items():
-        yield from ((name, statement) for statement in policy["PolicyDocument"]["Statement"])
+        yield from ((name, statement) for statement in statements(policy["PolicyDocument"]))
     for name, function in _of_type("AWS::Serverless::Function").items():
         documents = [policy for policy in function["Policies"] if "Statement" in policy]
         yield from ((name, statement) for document in documents for statement in document["Statement"])

@@ -142,6 +142,19 @@ def test_a_key_is_put_and_only_its_tail_is_shown() -> None:
     assert found.get("api_key") == "sk-example-1111111111111111111111wxyz"
 
 
+def test_a_key_that_the_original_stored_as_text_is_stored_by_its_fields() -> None:
+    event = load_event("http/admin_put_credential")
+    event["pathParameters"]["place"] = "BaiduYiyan"
+    text = '{"yiyan_ak": "ALTAK-of-acme", "yiyan_sk": "sk-of-acme", "group_id": ""}'
+
+    answer = over_http(handler, with_body(event, {"api_key": text}))
+
+    assert answer == (200, {"place": "BaiduYiyan", "api_key": "****"})
+    stored = bootstrap.secret_store().find("tenant123", "ernie-4.5", "BaiduYiyan")
+    assert stored is not None
+    assert stored.fields == {"yiyan_ak": "ALTAK-of-acme", "yiyan_sk": "sk-of-acme"}
+
+
 def test_a_models_own_key_is_removed() -> None:
     bootstrap.tenant_models_service().put_credential("tenant123", "gpt-4@OpenAI", "sk-own-0123456789")
 
@@ -205,6 +218,8 @@ def test_openai_models_are_those_of_all_tenants(aws: Aws) -> None:
         ("admin_issue_token", {"label": ""}, "label"),
         ("admin_put_credential", {}, "api_key"),
         ("admin_put_credential", {"api_key": ["sk-hidden"]}, "api_key"),
+        ("admin_put_credential", {"api_key": '{"api_key": "sk-hidden"'}, "api_key"),
+        ("admin_put_credential", {"api_key": '{"api_key": ["sk-hidden"]}'}, "api_key.api_key"),
         ("admin_put_credential", {"api_key": {"api_key": ["sk-hidden"]}}, "api_key.api_key"),
         ("admin_put_credential", {"api_kye": "sk-hidden"}, "api_kye"),
         ("admin_put_model", {"llm_name": "x", "llm_factory": "OpenAI", "model_type": "vision"}, "model_type"),

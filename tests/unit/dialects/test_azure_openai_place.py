@@ -3,6 +3,7 @@
 import pytest
 
 from tenant_llm.dialects.azure_openai.place import at_deployment
+from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
 from tenant_llm.domain.target import Credential, ModelConfig, Target
@@ -48,3 +49,17 @@ def test_without_any_version_none_is_sent() -> None:
 
 def test_a_row_may_let_the_key_travel_as_a_bearer_token() -> None:
     assert place("https://r.openai.azure.com", Quirks(auth="bearer")).auth == Bearer()
+
+
+@pytest.mark.parametrize("version", ["2024-02-01", " 2025-04-01-preview\n", "preview", "latest"])
+def test_a_stored_version_goes_along(version: str) -> None:
+    assert place("https://r.openai.azure.com", fields={"api_version": version}).query["api-version"] == version.strip()
+
+
+@pytest.mark.parametrize("version", ["eastus", "2024", "2024-02-01&x=1", "v1"])
+def test_what_is_no_version_is_told_by_field_and_value(version: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        place("https://r.openai.azure.com", fields={"api_version": version})
+
+    assert caught.value.param == "api_version"
+    assert repr(version) in caught.value.message

@@ -32,9 +32,31 @@ def test_an_id_tells_who_made_the_model(model: str, expected: tuple[str, str]) -
     assert vendor(model) == expected
 
 
-@pytest.mark.parametrize("name", ["us-east-1", "ap-southeast-2", "us-gov-west-1", "us-isob-east-1", "mx-central-1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "us-east-1",
+        "ap-southeast-7",
+        "us-gov-west-1",
+        "us-isob-east-1",
+        "eu-isoe-west-1",
+        "eusc-de-east-1",
+        "mx-central-1",
+    ],
+)
 def test_regions_are_taken(name: str) -> None:
     assert region(target(bedrock_region=f" {name} ")) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["us-esat-1", "us-east1", "US-EAST-1", "eu_west_1", "us-east", "us-east-1a", "europe-west-1", " "]
+)
+def test_what_is_no_region_is_told_by_field_and_value(name: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        region(target(bedrock_region=name))
+
+    assert caught.value.param == "bedrock_region"
+    assert repr(name.strip()) in caught.value.message
 
 
 def test_an_empty_field_is_not_a_region_of_its_own() -> None:

@@ -152,3 +152,38 @@ def test_langfuses_keys_have_a_place_of_their_own() -> None:
     }
     with pytest.raises(InvalidRequest, match="'secret_key'"):
         registration.credential_fields(row, {"public_key": "pk-1"})
+
+
+@pytest.mark.parametrize(
+    "sent", [{"token": "t"}, {"key_id": "i", "secret": "s"}, {"token": "t", "key_id": "i"}, {"token": "t", "host": "h"}]
+)
+def test_one_whole_set_is_enough(sent: dict[str, str]) -> None:
+    row = _provider(credential=(), credential_choices=(("token",), ("key_id", "secret")), optional_credential=("host",))
+
+    assert row.needs_key
+    assert registration.credential_fields(row, sent) == sent
+
+
+def test_a_string_is_the_first_set_that_has_one_field() -> None:
+    row = _provider(credential=(), credential_choices=(("key_id", "secret"), ("token",), ("other",)))
+
+    assert registration.credential_fields(row, "sk-1") == {"token": "sk-1"}
+
+
+def test_a_set_is_asked_for_beside_what_is_required() -> None:
+    row = _provider(credential=("region",), credential_choices=(("key_id", "secret"), ("api_key",)))
+
+    with pytest.raises(InvalidRequest, match="'region'"):
+        registration.credential_fields(row, {"api_key": "k"})
+    with pytest.raises(InvalidRequest, match="needs: region, key_id and secret or api_key; optional: none"):
+        registration.credential_fields(row, {"region": "r"})
+    with pytest.raises(InvalidRequest, match="no field 'secret', which factory 'Example' needs beside 'key_id'"):
+        registration.credential_fields(row, {"region": "r", "key_id": "i"})
+
+
+def test_an_object_is_held_to_the_factorys_fields_where_a_text_is_not() -> None:
+    row = _provider()
+
+    assert registration.credential_fields(row, '{"api_key": "k", "more": "m"}') == {"api_key": "k"}
+    with pytest.raises(InvalidRequest, match="'more'"):
+        registration.credential_fields(row, {"api_key": "k", "more": "m"})

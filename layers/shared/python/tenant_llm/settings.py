@@ -15,7 +15,9 @@ class Settings:
     text-embeddings-inference endpoint that serves the keyless built-in models, empty where there is none; such a server
     has one model, so ``{model}`` in it stands for the model's name, by which a proxy finds the right one.
     ``allow_private_providers`` lets base URLs be ``http:`` and private addresses: for a laptop, or a
-    provider inside the VPC. ``max_body_bytes`` bounds a caller's body, ``max_answer_bytes`` a provider's.
+    provider inside the VPC. ``assumable_role_arn`` is the pattern of the tenants' AWS roles that may be taken on, empty
+    for none; ``external_id_prefix`` stands before the tenant's id in their external id, and where it is empty
+    ``secret_prefix`` does. ``max_body_bytes`` bounds a caller's body, ``max_answer_bytes`` a provider's.
     """
 
     tenant_llm_table: str
@@ -34,6 +36,8 @@ class Settings:
     max_answer_bytes: int = 64 * 1024 * 1024
     allow_private_providers: bool = False
     builtin_base_url: str = ""
+    assumable_role_arn: str = ""
+    external_id_prefix: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":

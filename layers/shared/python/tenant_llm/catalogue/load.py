@@ -16,6 +16,7 @@ _FOLDER = Path(__file__).parent / "providers"
 _QUIRKS = frozenset(field.name for field in fields(Quirks))
 _BY_TYPE = ("dialects", "base_urls", "refused")
 _LISTS = ("credential", "optional_credential")
+_SETS = ("credential_choices",)
 _DECODED = ("common_quirks", "type_quirks", "profiles")
 _MODEL = {"name", "types", "max_tokens", "tools", "wire"}
 
@@ -71,6 +72,7 @@ def decode(row: JsonObject, source: str) -> Provider:
     values: dict[str, Json] = {name: value for name, value in row.items() if name not in ("quirks", "profile")}
     values |= {name: _by_type(row[name], source) for name in _BY_TYPE if name in row}
     values |= {name: tuple(row[name]) for name in _LISTS if name in row}
+    values |= {name: tuple(map(tuple, row[name])) for name in _SETS if name in row}
     return Provider(
         **{
             "base_url": None,

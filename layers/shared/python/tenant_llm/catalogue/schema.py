@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import chain
 
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
@@ -59,6 +60,8 @@ class Provider:
         dialects: model type → dialect family. A type that is not here is not offered.
         refused: model type → why a type one might expect is not offered.
         credential: the credential's fields; empty for a keyless factory.
+        credential_choices: sets of fields, one of which has to be whole beside ``credential``; fields of other sets may
+            be there too. A plain key stands for the one field of the first set that has one.
         optional_credential: more fields it may have; of a keyless factory the first is the one a plain key stands for.
         docs: where the facts were read; checked: when (ISO date).
         rank: catalogue order, higher first.
@@ -76,6 +79,7 @@ class Provider:
     base_urls: Mapping[ModelType, str] = field(default_factory=dict)
     refused: Mapping[ModelType, str] = field(default_factory=dict)
     credential: tuple[str, ...] = ("api_key",)
+    credential_choices: tuple[tuple[str, ...], ...] = ()
     optional_credential: tuple[str, ...] = ()
     rank: int = 500
     status: str = "live"
@@ -89,7 +93,12 @@ class Provider:
     @property
     def needs_key(self) -> bool:
         """Whether a call needs a stored credential."""
-        return bool(self.credential)
+        return bool(self.credential or self.credential_choices)
+
+    @property
+    def credential_fields(self) -> tuple[str, ...]:
+        """Every field that a credential of this factory may have."""
+        return (*self.credential, *chain.from_iterable(self.credential_choices), *self.optional_credential)
 
     @property
     def tags(self) -> str:

@@ -85,7 +85,40 @@ class GoogleOAuth:
     scope: str = "https://www.googleapis.com/auth/cloud-platform"
 
 
-type Auth = Bearer | HeaderKey | QueryKey | SignedQuery | NoAuth | SigV4 | SignedLine | TC3 | GoogleOAuth
+@dataclass(frozen=True, slots=True)
+class BceToken:
+    """A bearer token that Baidu's IAM makes for an access key; ``key_id`` and ``secret`` name the fields."""
+
+    key_id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssumedRole:
+    """AWS Signature Version 4 with the keys of a role that the deployment takes on for the tenant ``tenant_id``.
+
+    ``field`` holds the role's ARN.
+    """
+
+    service: str
+    region: str
+    field: str
+    tenant_id: str
+
+
+type Auth = (
+    Bearer
+    | HeaderKey
+    | QueryKey
+    | SignedQuery
+    | NoAuth
+    | SigV4
+    | SignedLine
+    | TC3
+    | GoogleOAuth
+    | BceToken
+    | AssumedRole
+)
 
 
 @dataclass(frozen=True, slots=True)

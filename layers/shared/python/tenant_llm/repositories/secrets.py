@@ -16,7 +16,7 @@ no key is lost, and no claim is made for a key that is not there:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from json import JSONDecodeError, dumps, loads
+from json import dumps, loads
 from threading import Lock
 from time import monotonic, sleep
 
@@ -125,7 +125,7 @@ class SecretStore:
             if place in credentials:
                 if (credential := credentials[place]) is None:
                     raise CredentialMissing(
-                        f"the key of tenant {tenant_id!r} at {place!r} is neither a text nor an object",
+                        f"the key of tenant {tenant_id!r} at {place!r} is neither a plain key nor an object",
                         code="credential_malformed",
                     )
                 return credential
@@ -198,9 +198,12 @@ class SecretStore:
 
 
 def _decoded(value: Json) -> Credential | None:
-    """A stored key as named fields: an object, an object as JSON text, or a plain key; ``None`` for anything else."""
+    """A stored key as named fields: an object, an object as JSON text, or a plain key; ``None`` for anything else.
+
+    A text that begins like an object and is none is broken off, and no key.
+    """
     if isinstance(value, str):
-        value = _object(value) or {"api_key": value}
+        value = _object(value) if value.lstrip().startswith("{") else {"api_key": value}
     if not isinstance(value, dict):
         return None
     return Credential({name: _text(field) for name, field in value.items() if field is not None})
@@ -209,7 +212,7 @@ def _decoded(value: Json) -> Credential | None:
 def _object(text: str) -> Json:
     try:
         value = loads(text)
-    except JSONDecodeError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -87,6 +87,8 @@ class LookupService:
                 "url": row.base_url,
                 "model_types": list(row.dialects),
                 "credential": list(row.credential),
+                "credential_choices": [list(choice) for choice in row.credential_choices],
+                "optional_credential": list(row.optional_credential),
             }
             for row in providers()
         ]

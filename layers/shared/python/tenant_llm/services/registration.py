@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from json import loads
 
 from tenant_llm.catalogue.load import is_factory, provider
 from tenant_llm.catalogue.schema import Provider
@@ -9,6 +10,7 @@ from tenant_llm.domain.errors import InvalidRequest, UnsupportedModelType
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.names import parse_model_name
 from tenant_llm.domain.target import LANGFUSE
+from tenant_llm.domain.wire import Json
 
 _TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LONGEST_NAME = 256
@@ -122,39 +124,81 @@ def credential_fields(row: Provider, api_key: str | Mapping[str, str]) -> dict[s
     """The key as the named fields of the factory's credential, without spaces around the values.
 
     A plain string is the field ``api_key`` where the factory takes one, else the one field that it requires, or, where
-    it requires none, the first that it takes.
+    it requires none, the first that it takes. A string that is a JSON object is a key of several fields as the original
+    stored it: what is empty or ``null`` in it is not there, and fields that this factory does not take are left out.
 
     Raises:
-        InvalidRequest: When a field is missing, unknown, empty or too long; the message names it, never its value.
+        InvalidRequest: When a field is missing, unknown, empty or too long, or a string begins like a JSON object and
+            is none; the message names the field, never its value.
     """
     if isinstance(api_key, str):
-        api_key = {_only_field(row): api_key}
-    known = {*row.credential, *row.optional_credential}
-    for name in api_key:
+        api_key = _of_text(row, api_key)
+    fields = {name: value.strip() for name, value in api_key.items()}
+    known = row.credential_fields
+    for name, value in fields.items():
         if name not in known:
             raise InvalidRequest(
                 f"api_key has a field {name!r} that factory {row.name!r} does not take: {_listed(row)}",
                 param=f"api_key.{name}",
             )
-    fields = {name: value.strip() for name, value in api_key.items()}
+        if not 0 < len(value) <= _LONGEST_KEY:
+            raise InvalidRequest(
+                f"api_key field {name!r} has {len(value)} characters: not 1 to {_LONGEST_KEY}", param=f"api_key.{name}"
+            )
+    _check_complete(row, fields)
+    return fields
+
+
+def _of_text(row: Provider, text: str) -> Mapping[str, str]:
+    """The fields that a string stands for; see ``credential_fields``."""
+    if not text.lstrip().startswith("{"):
+        return {_only_field(row): text}
+    found = _object(text)
+    if found is None:
+        raise InvalidRequest("api_key begins like a JSON object and is none", param="api_key")
+    fields = {name: found[name] for name in row.credential_fields if found.get(name) is not None}
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise InvalidRequest(f"api_key.{name} is a {type(value).__name__}: not a string", param=f"api_key.{name}")
+    return {name: value for name, value in fields.items() if value.strip()}
+
+
+def _object(text: str) -> Mapping[str, Json] | None:
+    """The JSON object in a text. What went wrong is not told: a decoder's exception holds the text, which is a key."""
+    try:
+        value = loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _check_complete(row: Provider, fields: Mapping[str, str]) -> None:
+    """Whether every required field is there, and one of the sets to choose from."""
     for name in row.credential:
         if name not in fields:
             raise InvalidRequest(
                 f"api_key has no field {name!r}, which factory {row.name!r} needs", param=f"api_key.{name}"
             )
-    for name, value in fields.items():
-        if not 0 < len(value) <= _LONGEST_KEY:
+    choices = row.credential_choices
+    if not choices or any(fields.keys() >= set(choice) for choice in choices):
+        return
+    for choice in choices:
+        there = [name for name in choice if name in fields]
+        if there:
+            absent = next(name for name in choice if name not in fields)
             raise InvalidRequest(
-                f"api_key field {name!r} has {len(value)} characters: not 1 to {_LONGEST_KEY}", param=f"api_key.{name}"
+                f"api_key has no field {absent!r}, which factory {row.name!r} needs beside {there[0]!r}",
+                param=f"api_key.{absent}",
             )
-    return fields
+    raise InvalidRequest(f"api_key has not the fields that factory {row.name!r} needs: {_listed(row)}", param="api_key")
 
 
 def _only_field(row: Provider) -> str:
     """The field that a plain string means."""
-    if "api_key" in row.credential + row.optional_credential:
+    if "api_key" in row.credential_fields:
         return "api_key"
-    fields = row.credential or row.optional_credential[:1]
+    alone = [choice[0] for choice in row.credential_choices if len(choice) == 1]
+    fields = row.credential or tuple(alone[:1]) or row.optional_credential[:1]
     if len(fields) != 1:
         raise InvalidRequest(
             f"api_key is a string, and factory {row.name!r} takes named fields: {_listed(row)}", param="api_key"
@@ -163,5 +207,6 @@ def _only_field(row: Provider) -> str:
 
 
 def _listed(row: Provider) -> str:
-    required = ", ".join(row.credential) or "none required"
+    choices = " or ".join(" and ".join(choice) for choice in row.credential_choices)
+    required = ", ".join([*row.credential, *([choices] if choices else [])]) or "none required"
     return f"{required}; optional: {', '.join(row.optional_credential) or 'none'}"

@@ -139,7 +139,8 @@ class HttpTransport:
     def _head(self, call: _Call) -> Answer:
         """One attempt, up to the head of a good answer."""
         wire, target = call.wire, call.target
-        sign = partial(auth.sign, auth=wire.auth, target=target, fetch=partial(self._fetch, call))
+        means = auth.Means(partial(self._fetch, call), call.deadline, self._settings)
+        sign = partial(auth.sign, auth=wire.auth, target=target, means=means)
         answer = self._exchange(call, request.build(self._http(), _opening(wire), {SIGN: sign}))
         if httpx.codes.is_success(answer.status) or answer.switched:
             return answer

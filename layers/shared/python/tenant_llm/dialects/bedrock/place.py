@@ -7,17 +7,25 @@ from urllib.parse import quote
 from tenant_llm.dialects.body import auth, endpoint, wire_model
 from tenant_llm.domain.errors import CredentialMissing, InvalidRequest
 from tenant_llm.domain.target import Target
-from tenant_llm.domain.wire import Auth, Bearer, Framing, JsonObject, SigV4, WireRequest
+from tenant_llm.domain.wire import AssumedRole, Auth, Bearer, Framing, JsonObject, SigV4, WireRequest
 
 _SERVICE = "bedrock"  # of both runtimes, whatever their host is called
 _HOLE = "{region}"
-_REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,2}-[0-9]{1,2}")
+# A partition or country, a direction, a number: https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
+_REGION = re.compile(
+    r"[a-z]{2}(-(gov|iso[a-z]?)|sc-[a-z]{2})?-(central|(north|south)(east|west)?|east|west)-[0-9]{1,2}"
+)
+_ROLE_ARN = re.compile(r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)
 _REGIONS = ("bedrock_region", "aws_region", "region")
 _API_KEYS = ("bedrock_api_key", "api_key")
 _KEY_IDS = ("bedrock_ak", "aws_access_key_id", "access_key_id")
 _SECRETS = ("bedrock_sk", "aws_secret_access_key", "secret_access_key")
 _TOKENS = ("bedrock_session_token", "aws_session_token", "session_token")
-_OWN_KEYS = ("", "access_key_secret", "api_key")
+_ROLE = "aws_role_arn"
+# The original's words: one is for a role whose ARN is given, one for the process's own; which is which depends on whom
+# one asks, so that the ARN decides.
+_ROLE_MODES = ("iam_role", "assume_role")
+_MODES = ("", "access_key_secret", "api_key", *_ROLE_MODES)
 _GEOGRAPHIES = frozenset({"us", "eu", "apac", "global", "jp", "au", "ca", "sa", "us-gov"})
 
 
@@ -32,8 +40,8 @@ def post(
     """A JSON request; the ``{region}`` of a base URL is the credential's.
 
     Raises:
-        CredentialMissing: When there is no region, or the credential is of a kind that is not used.
-        InvalidRequest: When the region is none.
+        CredentialMissing: When there is no region, or no role where the credential wants one.
+        InvalidRequest: When the region, the role or the mode is none.
     """
     config, quirks = target.config, target.config.quirks
     base_url = config.base_url.replace(_HOLE, region(target)) if _HOLE in config.base_url else config.base_url
@@ -83,22 +91,24 @@ def vendor(model: str) -> tuple[str, str]:
 
 
 def _auth(target: Target) -> Auth:
-    """The tenant's API key where it has one, else a signature with its access keys.
+    """The tenant's API key or access keys, else a role of its AWS account.
 
-    https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html. A role could only be taken on with this
-    service's own identity, by which one tenant might name the role of another, so modes that want one are refused.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html. This service's own identity never calls for a
+    tenant: a mode that wants a role and names none is refused.
     """
-    mode = target.credential.fields.get("auth_mode", "").strip()
-    if mode not in _OWN_KEYS:
+    fields = target.credential.fields
+    mode, role = fields.get("auth_mode", "").strip(), fields.get(_ROLE, "").strip()
+    if mode not in _MODES:
+        raise InvalidRequest(f"auth_mode: {mode!r} is none of {_MODES[1:]}", param="auth_mode")
+    if mode in _ROLE_MODES and not role:
         raise CredentialMissing(
-            f"auth_mode {mode!r} is not supported: store bedrock_ak and bedrock_sk, or a Bedrock API key as api_key",
-            param="auth_mode",
+            f"auth_mode {mode!r} needs {_ROLE!r}: this deployment's own identity is not lent to a tenant", param=_ROLE
         )
-    key_id = _field(target, _KEY_IDS)
-    if (api_key := _field(target, _API_KEYS)) and not key_id:
+    key_id, api_key = _field(target, _KEY_IDS), _field(target, _API_KEYS)
+    if mode in _ROLE_MODES or (role and not mode and not key_id and not api_key):
+        return AssumedRole(_SERVICE, region(target), _role_field(role), target.config.tenant_id)
+    if api_key and not key_id:
         return Bearer(api_key)
-    if key_id is None and not target.config.needs_key:
-        return Bearer()
     return SigV4(
         _SERVICE,
         region(target),
@@ -106,6 +116,12 @@ def _auth(target: Target) -> Auth:
         _field(target, _SECRETS) or _SECRETS[0],
         _field(target, _TOKENS),
     )
+
+
+def _role_field(arn: str) -> str:
+    if not _ROLE_ARN.fullmatch(arn):
+        raise InvalidRequest(f"{_ROLE}: {arn!r} is not the ARN of an IAM role", param=_ROLE)
+    return _ROLE
 
 
 def _field(target: Target, names: tuple[str, ...]) -> str | None:

@@ -1,4 +1,4 @@
-"""Baidu Qianfan's second version: OpenAI's embeddings and Jina's rerank, with model names in lower case.
+"""Baidu Qianfan's second version: OpenAI's chat and embeddings and Jina's rerank, with model names in lower case.
 
 https://cloud.baidu.com/doc/qianfan-api/index.html
 """

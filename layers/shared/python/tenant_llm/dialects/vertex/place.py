@@ -18,7 +18,8 @@ _HOSTS = {
     "us": "https://aiplatform.us.rep.googleapis.com",
     "eu": "https://aiplatform.eu.rep.googleapis.com",
 }
-_REGION = re.compile(r"[a-z]+(-[a-z]+[0-9]{1,2})?")
+# A continent or country, a direction, a number: https://cloud.google.com/about/locations
+_REGION = re.compile(r"[a-z]{2,12}-(central|(north|south)(east|west)?|east|west)[0-9]{1,2}")
 _VERSIONS = ("/v1", "/v1beta1")
 _OWN, _GUEST = "google", "anthropic"
 
@@ -60,8 +61,8 @@ def model_of(target: Target) -> tuple[str, str]:
 
 def _region(target: Target) -> str:
     region = target.credential.get(REGION).strip()
-    if not _REGION.fullmatch(region):
-        raise InvalidRequest(f"{REGION}: {region!r} is no region", param=REGION)
+    if region not in _HOSTS and not _REGION.fullmatch(region):
+        raise InvalidRequest(f"{REGION}: {region!r} is no region of Google Cloud", param=REGION)
     return region
 
 

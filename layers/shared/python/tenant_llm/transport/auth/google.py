@@ -7,14 +7,10 @@ Only with a key file that the tenant has stored, and only at Google's own endpoi
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
-from hashlib import sha256
 from json import dumps, loads
-from threading import Lock
-from time import monotonic, time
+from time import time
 
-from cachetools import TLRUCache
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -27,7 +23,8 @@ from tenant_llm.dialects.errors import answer_error
 from tenant_llm.domain.errors import CredentialRejected, InvalidRequest, MalformedAnswer
 from tenant_llm.domain.target import Credential
 from tenant_llm.domain.wire import GoogleOAuth, Json, WireResponse
-from tenant_llm.transport.auth import Fetch
+from tenant_llm.transport.auth import Fetch, Means
+from tenant_llm.transport.auth.kept import Kept
 
 ENDPOINT = "https://oauth2.googleapis.com/token"
 _ENDPOINTS = frozenset(
@@ -35,40 +32,16 @@ _ENDPOINTS = frozenset(
 )
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LIFETIME = 3600  # the most that the endpoint grants
-_MARGIN = 300  # a token is not used in its last seconds, which a long call might outlive
-_CACHED_TOKENS = 1024
 _REFUSED = (codes.BAD_REQUEST, codes.UNAUTHORIZED, codes.FORBIDDEN)
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    text: str = field(repr=False)
-    seconds: float
-
-
-class _Tokens:
-    """The tokens that are still good, by what they were asked with; a key is remembered as its digest only."""
-
-    def __init__(self) -> None:
-        self._known: TLRUCache[str, _Token] = TLRUCache(_CACHED_TOKENS, _until, timer=monotonic)
-        self._lock = Lock()
-
-    def find(self, key_file: str, scope: str) -> _Token | None:
-        with self._lock:
-            return self._known.get(_digest(key_file, scope))
-
-    def keep(self, key_file: str, scope: str, token: _Token) -> None:
-        with self._lock:
-            self._known[_digest(key_file, scope)] = token
-
-
 @cache
-def tokens() -> _Tokens:
+def tokens() -> Kept[str]:
     """The process's tokens."""
-    return _Tokens()
+    return Kept()
 
 
-def service_account(request: Request, auth: GoogleOAuth, credential: Credential, fetch: Fetch) -> None:
+def service_account(request: Request, auth: GoogleOAuth, credential: Credential, means: Means) -> None:
     """``Authorization: Bearer <token>``, from the cache or fetched within the call's deadline.
 
     Raises:
@@ -79,12 +52,13 @@ def service_account(request: Request, auth: GoogleOAuth, credential: Credential,
     key_file = credential.get(auth.field).strip()
     token = tokens().find(key_file, auth.scope)
     if token is None:
-        token = _fetched(_key_file(key_file, auth.field), auth, fetch)
-        tokens().keep(key_file, auth.scope, token)
-    request.headers["authorization"] = f"Bearer {token.text}"
+        token, seconds = _fetched(_key_file(key_file, auth.field), auth, means.fetch)
+        tokens().keep(token, seconds, key_file, auth.scope)
+    request.headers["authorization"] = f"Bearer {token}"
 
 
-def _fetched(account: Mapping[str, Json], auth: GoogleOAuth, fetch: Fetch) -> _Token:
+def _fetched(account: Mapping[str, Json], auth: GoogleOAuth, fetch: Fetch) -> tuple[str, float]:
+    """A token and the seconds that it is good for."""
     form = {"grant_type": _GRANT, "assertion": _assertion(account, auth)}
     response = fetch(Request("POST", ENDPOINT, data=form))
     if not codes.is_success(response.status):
@@ -94,7 +68,7 @@ def _fetched(account: Mapping[str, Json], auth: GoogleOAuth, fetch: Fetch) -> _T
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():
         raise MalformedAnswer("the token endpoint's answer has no access token")
     seconds = body.get("expires_in")
-    return _Token(token, seconds if isinstance(seconds, int | float) else _LIFETIME)
+    return token, seconds if isinstance(seconds, int | float) else _LIFETIME
 
 
 def _refusal(response: WireResponse, where: str) -> Exception:
@@ -162,14 +136,6 @@ def _no_key_file(where: str) -> CredentialRejected:
     return CredentialRejected(
         f"the stored {where!r} is not the JSON key file of a service account, as text or in base64", param=where
     )
-
-
-def _until(_key: str, token: _Token, now: float) -> float:
-    return now + max(0.0, token.seconds - _MARGIN)
-
-
-def _digest(key_file: str, scope: str) -> str:
-    return sha256(f"{scope}\n{key_file}".encode()).hexdigest()
 
 
 def _packed(data: bytes) -> str:

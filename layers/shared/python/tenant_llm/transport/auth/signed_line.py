@@ -14,7 +14,7 @@ from tenant_llm.domain.wire import SignedLine
 from tenant_llm.transport.auth.static import key
 
 
-def signed_line(request: Request, auth: SignedLine, credential: Credential, _fetch: object) -> None:
+def signed_line(request: Request, auth: SignedLine, credential: Credential, _means: object) -> None:
     """Put ``authorization``, ``date`` and ``host`` into the query; the provider allows a clock to be 300 s off."""
     key_id, secret = key(credential, auth.key_id), key(credential, auth.secret)
     host, date = request.url.host, formatdate(usegmt=True)

@@ -18,7 +18,7 @@ _PATH, _QUERY = "/", ""
 """The same for every POST of this API, and signed so wherever it is sent."""
 
 
-def tc3(request: Request, auth: TC3, credential: Credential, _fetch: object) -> None:
+def tc3(request: Request, auth: TC3, credential: Credential, _means: object) -> None:
     """Sign method, body and three headers, at this very second: a signature is good for five minutes."""
     key_id, secret = key(credential, auth.key_id), key(credential, auth.secret)
     now = int(time())
