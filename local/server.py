@@ -5,7 +5,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from time import monotonic
+from json import dumps
+from time import monotonic, time
 from typing import Any
 from urllib.parse import parse_qsl, quote
 from uuid import uuid4
@@ -17,8 +18,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as StarletteRoute
+from starlette.types import Receive, Scope, Send
 
 from local.template import Route, routes
+from tenant_llm.surface.streaming import LAMBDA_CONTEXT, REQUEST_CONTEXT, streaming
 
 type Handler = Callable[[Mapping[str, Any], Any], Any]
 
@@ -71,7 +74,21 @@ def _route(route: Route) -> StarletteRoute:
         return await run_in_threadpool(_answer, route, event)
 
     path = _HOLE.sub(lambda hole: f"{{{hole[1]}:path}}" if hole[2] else f"{{{hole[1]}}}", route.path)
-    return StarletteRoute(path, serve, methods=[route.method])
+    return StarletteRoute(path, _Streamed(route) if route.streams else serve, methods=[route.method])
+
+
+@dataclass(frozen=True, slots=True)
+class _Streamed:
+    """A route behind API Gateway, which asks the authorizer, and the adapter, which adds its headers."""
+
+    route: Route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        event = _event(self.route, Request(scope), b"")
+        refusal = await run_in_threadpool(_authorized, self.route, event)
+        app = refusal or streaming(import_module(f"functions.{self.route.function}.handler").ROUTES)
+        headers = [*scope["headers"], *_adapter_headers(event, self.route)]
+        await app({**scope, "headers": headers}, receive, send)
 
 
 def _event(route: Route, request: Request, body: bytes) -> dict[str, Any]:
@@ -109,15 +126,34 @@ def _event(route: Route, request: Request, body: bytes) -> dict[str, Any]:
 
 
 def _answer(route: Route, event: dict[str, Any]) -> Response:
+    refusal = _authorized(route, event)
+    if refusal is not None:
+        return refusal
+    answer = invoke(route.function, event)
+    body = b64decode(answer["body"]) if answer.get("isBase64Encoded") else answer.get("body") or ""
+    return Response(body, answer["statusCode"], answer.get("headers"))
+
+
+def _authorized(route: Route, event: dict[str, Any]) -> Response | None:
+    """Put into the event what the authorizer tells of the caller; an answer where it refuses."""
     if route.guard == "tenant":
         try:
             allowed = invoke("authorize", _authorizer_event(event))
         except Exception as refusal:  # noqa: BLE001 - how an authorizer says no
             return _refused(str(refusal))
         event["requestContext"]["authorizer"] = {**allowed["context"], "principalId": allowed["principalId"]}
-    answer = invoke(route.function, event)
-    body = b64decode(answer["body"]) if answer.get("isBase64Encoded") else answer.get("body") or ""
-    return Response(body, answer["statusCode"], answer.get("headers"))
+    return None
+
+
+def _adapter_headers(event: Mapping[str, Any], route: Route) -> list[tuple[bytes, bytes]]:
+    """What the Lambda Web Adapter tells a function that streams: https://aws.github.io/aws-lambda-web-adapter/."""
+    context = Context(route.function)
+    deadline = int(time() * 1000) + context.get_remaining_time_in_millis()
+    told = {
+        REQUEST_CONTEXT: event["requestContext"],
+        LAMBDA_CONTEXT: {"request_id": context.aws_request_id, "deadline": deadline},
+    }
+    return [(name.encode(), dumps(value).encode()) for name, value in told.items()]
 
 
 def _authorizer_event(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,12 +60,16 @@ def tables() -> dict[str, dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method and path of the API: the function's folder, and who is let in (``tenant`` or ``operator``)."""
+    """One method and path of the API, and the function's folder.
+
+    ``guard`` is who is let in, ``tenant`` or ``operator``; ``streams`` whether answers are sent while they are made.
+    """
 
     method: str
     path: str
     function: str
     guard: str
+    streams: bool
 
 
 def routes() -> Iterator[Route]:
@@ -79,4 +83,5 @@ def routes() -> Iterator[Route]:
                 api = event["Properties"]
                 guard = "operator" if api.get("Auth", {}).get("Authorizer") == "AWS_IAM" else "tenant"
                 folder = properties["CodeUri"].strip("/").rpartition("/")[2]
-                yield Route(api["Method"].upper(), api["Path"], folder, guard)
+                streams = api.get("ResponseTransferMode") == "RESPONSE_STREAM"
+                yield Route(api["Method"].upper(), api["Path"], folder, guard, streams)

@@ -1,5 +1,6 @@
 """The layers hold what the lock and the sources say, compiled for a file system that cannot be written to."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,8 @@ def test_the_requirements_are_hashed_and_hold_no_tool() -> None:
 def test_the_shared_layer_holds_the_package_and_its_data(shared: Path) -> None:
     built = _files(shared)
 
-    assert built == {Path("python") / path for path in _files(_SOURCES)}
+    assert built == {Path("python") / path for path in _files(_SOURCES)} | {Path("bin/serve")}
+    assert os.access(shared / "bin" / "serve", os.X_OK)
     assert Path("python/tenant_llm/catalogue/profiles.toml") in built
 
 

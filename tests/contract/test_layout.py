@@ -24,12 +24,11 @@ def _tree(path: Path) -> ast.Module:
 
 
 def _handled(function: str) -> set[str]:
-    """The keys of the mapping that a handler hands to ``entrypoint``."""
+    """The keys of a handler's ``ROUTES``, or of the mapping that it hands to ``entrypoint`` as it is."""
     for node in ast.walk(_tree(_ROOT / "functions" / function / "handler.py")):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "entrypoint":
-            (mapping, *_) = node.args
-            assert isinstance(mapping, ast.Dict)
-            return {str(ast.literal_eval(key)) for key in mapping.keys if key is not None}
+        match node:
+            case ast.Assign([ast.Name("ROUTES")], ast.Dict(keys)) | ast.Call(ast.Name("entrypoint"), [ast.Dict(keys)]):
+                return {str(ast.literal_eval(key)) for key in keys if key is not None}
     return set()
 
 
@@ -49,27 +48,29 @@ def _event(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def _declared_functions() -> dict[str, tuple[str, str]]:
-    """Folder → logical id and name, of the template's functions."""
+def _declared_functions() -> set[tuple[str, str, str]]:
+    """Folder, logical id and name of the template's functions."""
     return {
-        properties["CodeUri"].strip("/").removeprefix("functions/"): (logical_id, properties["FunctionName"]["Fn::Sub"])
+        (properties["CodeUri"].strip("/").removeprefix("functions/"), logical_id, properties["FunctionName"]["Fn::Sub"])
         for logical_id, resource in resources().items()
         if resource["Type"] == "AWS::Serverless::Function"
         for properties in [resource["Properties"]]
     }
 
 
-def test_every_folder_is_a_function_of_the_template_under_its_own_name() -> None:
-    named = {
-        folder: (
-            f"{''.join(word.capitalize() for word in folder.split('_'))}Function",
-            f"${{AWS::StackName}}-{folder.replace('_', '-')}",
-        )
-        for folder in _FUNCTIONS
-    }
+def _named(folder: str, name: str) -> tuple[str, str, str]:
+    logical_id = "".join(word.capitalize() for word in name.split("_"))
+    return folder, f"{logical_id}Function", f"${{AWS::StackName}}-{name.replace('_', '-')}"
 
-    assert "invoke_chat" in named
-    assert _declared_functions() == named
+
+def test_every_folder_is_a_function_of_the_template_under_its_own_name_and_one_more_where_it_streams() -> None:
+    streamed = {route.function for route in routes() if route.streams}
+
+    assert "invoke_chat" in streamed
+    assert _declared_functions() == {
+        *(_named(folder, folder) for folder in _FUNCTIONS),
+        *(_named(folder, folder.replace("invoke_", "stream_")) for folder in streamed),
+    }
 
 
 @pytest.mark.parametrize("function", _FUNCTIONS)

@@ -1,6 +1,7 @@
 """What ``template.yaml`` promises beside routes: settings, guards, rights, tables, the gateway's own answers."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -24,6 +25,9 @@ def _variables() -> dict[str, Any]:
 
 def _of_type(kind: str) -> dict[str, dict[str, Any]]:
     return {name: resource["Properties"] for name, resource in resources().items() if resource["Type"] == kind}
+
+
+_STREAMS = [name for name in _of_type("AWS::Serverless::Function") if name.startswith("Stream")]
 
 
 def _statements() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -73,7 +77,25 @@ def test_every_function_initialises_from_both_layers() -> None:
     function = template()["Globals"]["Function"]
 
     assert function["Layers"] == [{"Ref": "DependenciesLayer"}, {"Ref": "SharedLayer"}]
-    assert [name for name, own in _of_type("AWS::Serverless::Function").items() if "Layers" in own] == []
+    assert [name for name, own in _of_type("AWS::Serverless::Function").items() if "Layers" in own] == _STREAMS
+
+
+def test_a_function_that_streams_stands_behind_the_web_adapter_and_is_started_by_the_shared_layer() -> None:
+    functions = _of_type("AWS::Serverless::Function")
+    script = _ROOT / "layers" / "shared" / "bin" / "serve"
+
+    assert _STREAMS
+    assert os.access(script, os.X_OK)
+    for name in _STREAMS:
+        variables = functions[name]["Environment"]["Variables"]
+        (layer,) = functions[name]["Layers"]
+        (event,) = functions[name]["Events"].values()
+        assert variables["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bin/serve"
+        assert variables["AWS_LWA_INVOKE_MODE"] == "response_stream"
+        assert variables["HTTP_TIMEOUT_MILLIS"] == event["Properties"]["TimeoutInMillis"]
+        assert {"Ref": "WebAdapterLayerArn"} in layer["Fn::If"]
+        assert "LambdaAdapterLayer" in str(layer)
+        assert event["Properties"]["ResponseTransferMode"] == "RESPONSE_STREAM"
 
 
 def test_a_layers_folder_has_the_target_that_sam_asks_for() -> None:
@@ -108,9 +130,10 @@ def test_every_other_route_asks_the_tenant_authorizer() -> None:
 
 def test_a_call_over_http_may_take_as_long_as_the_parameter_says() -> None:
     for name, function in _of_type("AWS::Serverless::Function").items():
-        if name.startswith("Invoke"):
-            for event in function["Events"].values():
-                assert event["Properties"]["TimeoutInMillis"] == {"Ref": "ApiTimeoutMillis"}, name
+        if name.startswith(("Invoke", "Stream")):
+            parameter = "StreamTimeoutMillis" if name in _STREAMS else "ApiTimeoutMillis"
+            for event in function.get("Events", {}).values():
+                assert event["Properties"]["TimeoutInMillis"] == {"Ref": parameter}, name
 
 
 def test_a_right_names_its_actions_and_its_resources() -> None:

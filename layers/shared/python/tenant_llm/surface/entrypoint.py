@@ -1,8 +1,8 @@
 """The one door of every function: events from API Gateway and from direct invocations in, answers and envelopes out."""
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from http import HTTPStatus
 from json import dumps, loads
@@ -42,21 +42,23 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered: JSON, bytes of any type, or a text under a ``content_type`` that is not JSON."""
+    """What is answered: JSON, bytes of any type, or a text under a ``content_type`` that is not JSON.
 
-    body: Json = field(repr=False)
+    A generator of bytes is an answer that comes in pieces; closing it hangs up on whoever makes them.
+    """
+
+    body: Json | Generator[bytes] = field(repr=False)
     status: int = 200
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 type Operation = Callable[[Call], Answer]
+type Routes = Mapping[str, Operation]
 type Handler = Callable[[JsonObject, object], Json]
 
 
-def entrypoint(
-    routes: Mapping[str, Operation], *, operator: bool = False, prepare: Callable[[], object] | None = None
-) -> Handler:
+def entrypoint(routes: Routes, *, operator: bool = False, prepare: Callable[[], object] | None = None) -> Handler:
     """A Lambda handler over operations.
 
     Args:
@@ -70,36 +72,33 @@ def entrypoint(
         The handler. Over HTTP every failure is an answer. A direct call gets an expected failure as an answer too; one
         that may succeed when repeated is raised, so that Lambda repeats an asynchronous call.
     """
-    named = {operation.__name__: operation for operation in routes.values()}
     if prepare is not None and in_lambda():
         prepare()
 
     def handler(event: JsonObject, context: object) -> Json:
         if http.is_http(event):
             return _serve_http(routes, event, context, operator=operator)
-        return _serve_directly(named, event, context, operator=operator)
+        return _serve_directly(routes, event, context, operator=operator)
 
     return handler
 
 
-def _serve_http(routes: Mapping[str, Operation], event: JsonObject, context: object, *, operator: bool) -> JsonObject:
+def _serve_http(routes: Routes, event: JsonObject, context: object, *, operator: bool) -> JsonObject:
     platform_id = http.request_id(event, context)
     try:
-        operation = _route(routes, event)
-        call = _read_http(event, context, operator=operator)
+        operation, call = read_http(routes, event, context, operator=operator)
         with logs.context(request_id=platform_id, tenant=call.caller.tenant_id):
-            return _rendered(operation(call), platform_id)
+            return _rendered(_whole(operation(call)), platform_id)
     except Exception as error:  # noqa: BLE001 (the last resort: a caller gets an envelope, whatever happened)
-        return _rendered(_failure(error, platform_id), platform_id)
+        return _rendered(failure(error, platform_id), platform_id)
 
 
-def _serve_directly(named: Mapping[str, Operation], event: JsonObject, context: object, *, operator: bool) -> Json:
+def _serve_directly(routes: Routes, event: JsonObject, context: object, *, operator: bool) -> Json:
     platform_id = http.request_id(event, context)
     try:
-        operation = _operation(named, event)
-        call = _read_direct(event, context, operation, operator=operator)
+        operation, call = read_direct(routes, event, context, operator=operator)
         with logs.context(request_id=platform_id, tenant=call.caller.tenant_id):
-            return _returned(operation(call))
+            return _returned(_whole(operation(call)))
     except TenantLLMError as error:
         if error.retryable:
             raise
@@ -112,7 +111,23 @@ def _serve_directly(named: Mapping[str, Operation], event: JsonObject, context: 
         raise
 
 
-def _read_http(event: JsonObject, context: object, *, operator: bool) -> Call:
+def _whole(answer: Answer) -> Answer:
+    """An answer in one piece: a buffered function cannot send a part of one."""
+    if not isinstance(answer.body, Generator):
+        return answer
+    content = b"".join(answer.body)
+    return replace(answer, body=content.decode() if answer.content_type.startswith("text/") else content)
+
+
+def read_http(routes: Routes, event: JsonObject, context: object, *, operator: bool = False) -> tuple[Operation, Call]:
+    """The operation that API Gateway's event asks for, and how it is called.
+
+    Raises:
+        NotFound: When there is no such route.
+        Unauthorized: When no authorizer has named a tenant.
+        InvalidRequest: When the body or the ``Idempotency-Key`` cannot be read.
+    """
+    operation = _route(routes, event)
     path, query = http.path_parameters(event), http.query_parameters(event)
     tenant_id = path.get("tenant_id", "") if operator else http.tenant_id(event)
     body, form = http.read_body(event, settings().max_body_bytes)
@@ -120,20 +135,28 @@ def _read_http(event: JsonObject, context: object, *, operator: bool) -> Call:
     asked = [event["httpMethod"], event["resource"], body, path, query, _digestible(form)]
     call_id = _call_id(event, context, key, asked, "Idempotency-Key")
     longest = settings().http_timeout_millis / 1000
-    return Call(_caller(tenant_id, call_id, context, longest), body, query, path, form)
+    return operation, Call(_caller(tenant_id, call_id, context, longest), body, query, path, form)
 
 
-def _read_direct(event: JsonObject, context: object, operation: Operation, *, operator: bool) -> Call:
+def read_direct(
+    routes: Routes, event: JsonObject, context: object, *, operator: bool = False
+) -> tuple[Operation, Call]:
+    """The operation that a direct event asks for, by its name, and how it is called.
+
+    Raises:
+        InvalidRequest: When there is no such operation, or no tenant, or the event cannot be read.
+    """
+    operation = _operation({operation.__name__: operation for operation in routes.values()}, event)
     body = {name: value for name, value in event.items() if name not in ("tenant_id", "operation")}
     _refuse_broken_text(body)
     tenant_id = event.get("tenant_id", "" if operator else None)
     if not isinstance(tenant_id, str) or not (tenant_id or operator):
         raise InvalidRequest(f"tenant_id is {shortened(tenant_id)}: not a tenant's id", param="tenant_id")
     call_id = _call_id(event, context, event.get("request_id"), [operation.__name__, body], "request_id")
-    return Call(_caller(tenant_id, call_id, context), body, direct=True)
+    return operation, Call(_caller(tenant_id, call_id, context), body, direct=True)
 
 
-def _route(routes: Mapping[str, Operation], event: JsonObject) -> Operation:
+def _route(routes: Routes, event: JsonObject) -> Operation:
     route = f"{event['httpMethod']} {event.get('resource')}"
     if route not in routes:
         raise NotFound(f"there is no route {route!r}")
@@ -187,7 +210,8 @@ def _rendered(answer: Answer, platform_id: str) -> JsonObject:
     return http.render(answer.body, answer.status, answer.content_type, more)
 
 
-def _failure(error: Exception, platform_id: str) -> Answer:
+def failure(error: Exception, platform_id: str) -> Answer:
+    """What a caller is told of a failure, with its status; ours and the provider's are logged."""
     if isinstance(error, ValidationError):
         error = invalid_request(error)
     if not isinstance(error, TenantLLMError):

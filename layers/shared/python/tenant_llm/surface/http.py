@@ -192,6 +192,8 @@ def refuse_too_large(answer: Json, *, audio: bool = False) -> None:
 
 def _bytes(event: Mapping[str, Json]) -> bytes:
     body = event.get("body") or ""
+    if isinstance(body, bytes):  # as a function that streams gets it
+        return body
     if not event.get("isBase64Encoded"):
         return bytes(body.encode(errors="surrogatepass"))
     try:

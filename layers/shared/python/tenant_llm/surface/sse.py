@@ -44,6 +44,13 @@ def frames(deltas: Deltas, *, include_usage: bool = False) -> Generator[str]:
     yield "data: [DONE]\n\n"
 
 
+def encoded(deltas: Deltas, *, include_usage: bool = False) -> Generator[bytes]:
+    """The frames as bytes."""
+    with closing(frames(deltas, include_usage=include_usage)) as texts:
+        for text in texts:
+            yield text.encode()
+
+
 class _Chunks:
     """Chunks of one answer: they share an id, and every choice is opened and finished once."""
 
