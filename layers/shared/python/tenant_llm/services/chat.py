@@ -1,7 +1,7 @@
 """Chat: whole answers and streamed ones."""
 
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from tenant_llm.dialects import load
@@ -9,7 +9,7 @@ from tenant_llm.dialects.content import refuse_links
 from tenant_llm.domain import tokens
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, fold
-from tenant_llm.domain.errors import InvalidRequest, TenantLLMError
+from tenant_llm.domain.errors import DeadlineExceeded, InvalidRequest, TenantLLMError
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus
 from tenant_llm.domain.usage import Usage, reported
@@ -27,7 +27,8 @@ class ChatService:
     ) -> ChatResult:
         """The whole answer, settled; ``model`` of the result is the address that answered."""
         call = self._begin(caller, model, request, model_type)
-        result = call.exchange(call.dialect(load.chat), request)
+        with _hang_up_settled(call, request):
+            result = call.exchange(call.dialect(load.chat), request)
         usage = reported(result.usage) or tokens.chat_usage(request, result.choices)
         call.settle(usage)
         return replace(result, usage=usage, model=call.config.address)
@@ -40,7 +41,8 @@ class ChatService:
         """
         call = self._begin(caller, model, request, ModelType.CHAT)
         streamed = replace(request, stream=True)
-        deltas = call.open_stream(call.dialect(load.chat), streamed)
+        with _hang_up_settled(call, streamed):
+            deltas = call.open_stream(call.dialect(load.chat), streamed)
         return Started(_settled(call, deltas, streamed))
 
     def _begin(self, caller: Caller, model: str | None, request: ChatRequest, model_type: ModelType) -> OngoingCall:
@@ -51,6 +53,17 @@ class ChatService:
         if call.config.quirks.inline_images:
             refuse_links(request.messages)
         return call
+
+
+@contextmanager
+def _hang_up_settled(call: OngoingCall, request: ChatRequest) -> Iterator[None]:
+    """Book what a caller asked for who hangs up before a word comes: the provider has taken it in, and bills it."""
+    try:
+        yield
+    except DeadlineExceeded:
+        if call.caller.deadline.line.hung_up:
+            call.settle(tokens.chat_usage(request, ()), "client_disconnected")
+        raise
 
 
 def _settled(call: OngoingCall, deltas: Started, request: ChatRequest) -> Generator[ChatDelta]:
