@@ -2,6 +2,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,3 +50,17 @@ def test_every_operation_of_a_function_is_on_the_page(function: str) -> None:
     named = answer["error"]["message"].rpartition("not one of ")[2].split(", ")
     assert len(named) > 1
     assert [name for name in named if f"`{name}`" not in _PAGE] == []
+
+
+def test_the_example_of_a_streamed_invocation_reads_what_the_adapter_sends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", _PAGE, re.DOTALL)
+    pieces = [b'{"statusCode": 200, "headers": {}}\0\0\0', b"\0\0\0\0\0data: one\n\n", b"data: [DONE]\n\n"]
+    events = [*({"PayloadChunk": {"Payload": piece}} for piece in pieces), {"InvokeComplete": {}}]
+    client = SimpleNamespace(invoke_with_response_stream=lambda **_: {"EventStream": events})
+    monkeypatch.setattr("boto3.client", lambda _: client)
+
+    exec(compile(example, "docs/api.md", "exec"), {})  # noqa: S102 - the page's own example
+
+    assert capsys.readouterr().out == "data: one\n\ndata: [DONE]\n\n"

@@ -1,24 +1,22 @@
-"""``python -m tenant_llm.surface.server``: a function's routes on loopback, where the Lambda Web Adapter finds them.
+"""``python -m tenant_llm.surface.server PORT``: a function's routes on loopback, where the Lambda Web Adapter asks.
 
 Lambda starts this in place of its own runtime: see ``layers/shared/bin/serve``.
 """
 
+import sys
 from importlib import import_module
 
 import uvicorn
 
 from tenant_llm.surface.streaming import streaming
 
-PORT = 8080
-"""Where the adapter looks for a function unless it is told otherwise."""
 
-
-def main() -> None:
+def main(port: int) -> None:
     """Serve until Lambda ends the process."""
     uvicorn.run(
         streaming(import_module("handler").ROUTES),
         host="127.0.0.1",
-        port=PORT,
+        port=port,
         loop="asyncio",
         http="h11",
         ws="none",
@@ -31,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Measurements, run by hand: ratios of two things measured in one run, since machines differ."""
