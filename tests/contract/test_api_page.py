@@ -61,6 +61,6 @@ def test_the_example_of_a_streamed_invocation_reads_what_the_adapter_sends(
     client = SimpleNamespace(invoke_with_response_stream=lambda **_: {"EventStream": events})
     monkeypatch.setattr("boto3.client", lambda _: client)
 
-    exec(compile(example, "docs/api.md", "exec"), {})  # noqa: S102 - the page's own example
+    exec(compile(example, "docs/api.md", "exec"), {})
 
     assert capsys.readouterr().out == "data: one\n\ndata: [DONE]\n\n"
