@@ -35,7 +35,12 @@ _Loader.add_multi_constructor("!", _short_form)
 @cache
 def template() -> dict[str, Any]:
     """The whole of it."""
-    return dict(yaml.load(_PATH.read_text(), _Loader))  # noqa: S506 - a SafeLoader
+    return load(_PATH)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A template as JSON has it, which CloudFormation takes too."""
+    return dict(yaml.load(path.read_text(), _Loader))  # noqa: S506 - a SafeLoader
 
 
 def resources() -> dict[str, dict[str, Any]]:

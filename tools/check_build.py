@@ -25,7 +25,14 @@ _MACHINE_AT = slice(18, 20)
 # The flags after a .pyc's magic number: made from a hash, and not to be checked (PEP 552).
 _UNCHECKED = 1
 _FLAGS_AT = slice(4, 8)
-_START = "import sys; sys.path[:0] = sys.argv[1:]; import handler; assert callable(handler.handler)"
+_START = """
+import sys
+sys.path[:0] = sys.argv[1:]
+import handler
+assert callable(handler.handler)
+if hasattr(handler, "ROUTES"):  # it can stream
+    from tenant_llm.surface import server
+"""
 
 
 def foreign(folder: Path, architecture: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """``python -m tools.rehearse``: deploys what ``make build`` built to an emulator and calls it as a first tenant does.
 
 The emulator runs CloudFormation with SAM's transform, API Gateway with the authorizer, and the functions from their
-layers, each in a process of its own. It knows no IAM, no gateway responses and no timeouts.
+layers, each in a process of its own. It knows no IAM, no gateway responses, no timeouts and no Lambda Web Adapter: the
+functions that stream are deployed as the buffered ones that their folders hold, too.
 """
 
 import json
@@ -22,7 +23,9 @@ import boto3
 
 from local.__main__ import free_port, say, serve
 from local.sandbox_provider import app as sandbox
+from local.template import load
 
+_BUILD = Path(".aws-sam/build")
 _EMULATOR = Path(".ministack/bin/ministack")
 _SAM = Path(".sam/bin/sam")
 _STACK = "tenant-llm-rehearsal"
@@ -37,7 +40,9 @@ def main() -> None:
         os.environ.update(env)
         say("Deploying the stack …")
         parameters = [f"Architecture={architecture}", "AllowPrivateProviders=true"]  # the sandbox is on loopback
-        command = [str(_SAM), "deploy", "--stack-name", _STACK, "--no-confirm-changeset", "--parameter-overrides"]
+        command = [str(_SAM), "deploy", "--template-file", str(without_adapter()), "--stack-name", _STACK]
+        command += ["--config-file", str(Path("samconfig.toml").resolve()), "--no-confirm-changeset"]
+        command += ["--parameter-overrides"]
         deployed = subprocess.run([*command, *parameters], capture_output=True, text=True, check=False)  # noqa: S603
         if deployed.returncode:
             sys.exit(f"{deployed.stdout[-2000:]}{deployed.stderr[-2000:]}")
@@ -46,6 +51,21 @@ def main() -> None:
         say("Calling …")
         call(env["AWS_ENDPOINT_URL"], token)
     say("The stack deploys, and counts its first calls right.")
+
+
+def without_adapter() -> Path:
+    """A copy of the built template in which nothing streams."""
+    built = load(_BUILD / "template.yaml")
+    for resource in built["Resources"].values():
+        properties = resource.get("Properties", {})
+        variables = properties.get("Environment", {}).get("Variables", {})
+        if variables.pop("AWS_LAMBDA_EXEC_WRAPPER", None):
+            del properties["Layers"]
+            for event in properties["Events"].values():
+                del event["Properties"]["ResponseTransferMode"]
+    copy = _BUILD / "rehearsal.json"
+    copy.write_text(json.dumps(built, default=str))  # the version of a policy's language reads as a date
+    return copy
 
 
 @contextmanager
