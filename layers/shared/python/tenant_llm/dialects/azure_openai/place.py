@@ -17,8 +17,8 @@ def at_deployment(wire: WireRequest, target: Target, path: str) -> WireRequest:
 
     The base URL may be the resource's root, end in ``/openai`` or in the deployment's whole path, as portals show them.
     The API version is the one stored with the key, else the row's. One that ends in ``/openai/v1`` takes the deployment
-    as the body's model and needs no version. One that ends in ``/models``, where other makers' models answer too, takes it
-    so with a version of its own, https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints.
+    as the body's model and needs no version. One that ends in ``/models``, where other makers' models answer too, takes
+    it so with a version of its own, https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints.
     """
     config, quirks = target.config, target.config.quirks
     base = config.base_url.partition("?")[0].rstrip("/")
