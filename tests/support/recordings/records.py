@@ -98,8 +98,8 @@ def file() -> Path:
 
 def plan(record: Record) -> Plan | str:
     """How a recording is replayed, or why it is not."""
-    if not families(record):
-        return NOT_SPOKEN[record["api"]]
+    if not families(record) or record["model_type"] not in set(ModelType):
+        return NOT_SPOKEN.get(record["api"], f"no dialect for {record['model_type']} speaks this wire")
     kind = ModelType(record["model_type"])
     for factory in (record["provider"], _STAND_INS.get(record["api"], "")):
         row = provider(factory)

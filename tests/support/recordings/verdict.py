@@ -18,7 +18,7 @@ from tools.recordings import agrees, decoded
 _SURVIVE = {400, 404, 413, 422, 429}
 _JUDGED_APART = {"usage", "scores", "call_ids", "vectors"}
 _TAGS = re.compile(r"<script\b.*?(</script>|$)|<[^>]*>", re.DOTALL)
-_SHOWN = 300  # characters of a message that a caller is shown
+_SHOWN = 1000  # characters of a message that a caller is shown
 
 
 def answered(record: Record, answer: httpx.Response) -> dict[str, Any]:

@@ -89,6 +89,11 @@ def test_a_recording_is_served_by_its_factory_or_a_stand_in(provider: str, facto
     assert plan(record(provider=provider)) == Plan(factory, ModelType.CHAT, "/openai/v1")
 
 
+@pytest.mark.parametrize("changes", [{"api": "xai-tts"}, {"api": "never-seen"}, {"model_type": "image"}])
+def test_a_recording_that_is_not_replayed_has_a_reason(changes: dict[str, str]) -> None:
+    assert isinstance(plan(record(**changes)), str)
+
+
 def test_messages_of_blocks_become_openais() -> None:
     body = {
         "max_tokens": 9,
