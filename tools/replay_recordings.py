@@ -1,16 +1,11 @@
 """Reads recorded provider traffic through the dialects and notes how much of it is read right.
 
-``python tools/replay_recordings.py FILE`` takes one exchange a line, as JSON: who answered (``provider``,
-``model_type``, ``api``), the answer (``status``, ``response_headers``, ``response_body``, ``stream_format``) and what
-an independent reader found in it (``expect``; a ``…_alt`` is right too). The counts go to
-``tests/wire/recordings.json``, from where ``tools/provider_table.py`` takes them. The recordings are not part of this
-repository.
+``python -m tools.replay_recordings FILE`` takes one exchange a line, as ``tools/recordings.py`` describes it. The
+counts go to ``tests/wire/recordings.json``, from where ``tools/provider_table.py`` takes them.
 """
 
 import json
-import re
 import sys
-from base64 import b64decode
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import batched
@@ -29,35 +24,11 @@ from tenant_llm.domain.target import Credential, ModelConfig, Target
 from tenant_llm.domain.tts import SpeechRequest
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import File, Json, JsonObject, ServerEvent, WireResponse
+from tools.recordings import agrees, content, decoded, families
 
 _COUNTS = Path(__file__).parent.parent / "tests" / "wire" / "recordings.json"
 _PIECE = 61  # bytes a read: events and characters get cut anywhere
-_THOUGHT = re.compile(r"^\s*<think>.*?(</think>|$)", re.DOTALL)  # not split from the text by the other reader
-_PARTS = {"prompt_tokens": "completion_tokens", "completion_tokens": "prompt_tokens"}
-_FRAMINGS = {"sse": sse.sse, "ndjson": sse.ndjson, "eventstream": eventstream.events}
-_OPENAI = {"openai", "azure_openai", "volcengine", "qianfan"}
-_SPOKEN_BY = {
-    "openai-chat": _OPENAI,
-    "openai-embeddings": _OPENAI | {"voyage", "perplexity", "jina", "nvidia"},
-    "openai-transcription": _OPENAI,
-    "openai-tts": _OPENAI,
-    "anthropic-messages": {"anthropic"},
-    "gemini-generate": {"gemini", "vertex"},
-    "gemini-embed": {"gemini"},
-    "vertex-rawpredict": {"vertex"},
-    "vertex-embed": {"vertex"},
-    "bedrock-converse": {"bedrock"},
-    "bedrock-rerank": {"bedrock"},
-    "cohere-v2-chat": {"cohere"},
-    "cohere-embed": {"cohere"},
-    "cohere-rerank": {"cohere"},
-    "cohere-transcription": {"cohere"},
-    "ollama-chat": {"ollama"},
-    "ollama-embed": {"ollama"},
-    "jina-style-rerank": {"jina", "jina_logits"},
-    "voyage-rerank": {"voyage"},
-}
-"""The recordings' word for a wire → the dialect families that read it."""
+_FRAMINGS = {"sse": sse.sse, "json-array": sse.sse, "ndjson": sse.ndjson, "eventstream": eventstream.events}
 
 
 def main(arguments: list[str]) -> int:
@@ -92,7 +63,7 @@ def _target(record: JsonObject) -> Target | None:
         return None
     kind = ModelType(record["model_type"])
     family = row.dialects.get(kind, "")
-    if family not in _SPOKEN_BY.get(record["api"], ()) or _framing(record) not in (None, *_FRAMINGS):
+    if family not in families(record) or _framing(record) not in (None, *_FRAMINGS):
         return None
     name = record["model"] or ""
     config = ModelConfig("t", name, row.name, kind, family, f"https://{record['host']}", name, row.quirks(kind))
@@ -114,24 +85,8 @@ def _fault(record: JsonObject, target: Target) -> str:
         raise
     except TenantLLMError as error:
         return "" if expected.get("error_message") else f"{type(error).__name__}: {error}"[:200]
-    wrong = [name for name, value in found.items() if not _agrees(expected, name, value)]
+    wrong = [name for name, value in found.items() if not agrees(expected, name, value)]
     return "; ".join(f"{name} {found[name]!r} is {expected.get(name)!r}"[:200] for name in wrong)
-
-
-def _agrees(expected: JsonObject, name: str, value: Json) -> bool:
-    honest = [expected[key] for key in (name, f"{name}_alt") if expected.get(key) is not None]
-    if not honest:
-        return True
-    if isinstance(value, str):
-        return value.strip() in [text.strip() for text in (*honest, _THOUGHT.sub("", honest[0]))]
-    if name == "rerank":  # scores are brought into one range, the order is theirs
-        return bool(value == [item["index"] for item in honest[0]])
-    if name == "tool_calls":
-        return value in [[{key: call[key] for key in ("name", "arguments")} for call in calls] for calls in honest]
-    # The other reader takes the fields, and some leave reasoning or audio out of them that the total has.
-    if name in _PARTS and "total_tokens" in expected:
-        honest.append(expected["total_tokens"] - expected.get(_PARTS[name], 0))
-    return value in honest
 
 
 def _read(record: JsonObject, target: Target) -> Iterator[tuple[str, Json]]:
@@ -139,7 +94,7 @@ def _read(record: JsonObject, target: Target) -> Iterator[tuple[str, Json]]:
     family = target.config.dialect
     response = WireResponse(
         record["status"],
-        _content(record),
+        content(record),
         {name.lower(): value for name, value in record["response_headers"].items() if isinstance(value, str)},
     )
     match kind:
@@ -173,14 +128,14 @@ def _chat_result(record: JsonObject, response: WireResponse, target: Target) -> 
     return fold(dialect.parse_stream(_events(record["stream_format"], response.content), target))
 
 
-def _events(framing: str, content: bytes) -> Iterator[ServerEvent]:
-    yield from _FRAMINGS[framing](bytes(piece) for piece in batched(content, _PIECE, strict=False))
+def _events(framing: str, body: bytes) -> Iterator[ServerEvent]:
+    yield from _FRAMINGS[framing](bytes(piece) for piece in batched(body, _PIECE, strict=False))
 
 
 def _chat(result: ChatResult) -> Iterator[tuple[str, Json]]:
     first = result.choices[0]
     yield "text", first.text
-    yield "tool_calls", [{"name": call.name, "arguments": _decoded(call.arguments)} for call in first.tool_calls]
+    yield "tool_calls", [{"name": call.name, "arguments": decoded(call.arguments)} for call in first.tool_calls]
     yield "finish", first.finish_reason
     yield from _tokens(result.usage)
 
@@ -188,22 +143,6 @@ def _chat(result: ChatResult) -> Iterator[tuple[str, Json]]:
 def _tokens(usage: Usage | None) -> Iterator[tuple[str, Json]]:
     yield "prompt_tokens", usage and usage.input_tokens
     yield "completion_tokens", usage and usage.output_tokens
-
-
-def _content(record: JsonObject) -> bytes:
-    body: Any = record.get("response_raw")
-    encoding = "text" if body else record["response_body_encoding"]
-    body = body or record["response_body"]
-    if encoding == "base64":
-        return b64decode(body)
-    return (body if encoding == "text" else json.dumps(body)).encode()
-
-
-def _decoded(arguments: str) -> Json:
-    try:
-        return json.loads(arguments)
-    except ValueError:
-        return arguments
 
 
 if __name__ == "__main__":

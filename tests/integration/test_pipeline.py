@@ -129,6 +129,18 @@ def test_usage_that_the_provider_leaves_out_is_estimated_and_marked(bundle: Aws,
     assert (used(bundle), day.estimated_tokens) == (3, 3)
 
 
+def test_what_a_provider_tells_of_the_answer_alone_is_kept(bundle: Aws, provider: ProviderServer) -> None:
+    add_tenant(bundle.settings, "acme", "gemini-3-flash-preview@Gemini", api_base=provider.url)
+    candidate = {"content": {"parts": [{"text": "Hello!"}]}, "finishReason": "STOP"}
+    provider.reply({"candidates": [candidate], "usageMetadata": {"candidatesTokenCount": 18}})
+
+    answer = chat(model="gemini-3-flash-preview@Gemini")
+
+    assert answer["usage"] == answer["usage"] | {"prompt_tokens": 1, "completion_tokens": 18, "estimated": True}
+    (day,) = days()
+    assert (day.total_tokens, day.estimated_tokens) == (19, 19)
+
+
 def test_a_provider_cannot_take_tokens_off_an_account(bundle: Aws, provider: ProviderServer) -> None:
     add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
     provider.reply(_ANSWER | {"usage": {"prompt_tokens": -1000, "completion_tokens": 7, "total_tokens": -993}})

@@ -43,6 +43,18 @@ def test_the_v1_api_needs_no_version_and_keeps_other_query_fields() -> None:
     assert wire.query == {"x": "1"}
 
 
+@pytest.mark.parametrize(
+    ("fields", "version"), [({}, "2024-05-01-preview"), ({"api_version": "2025-01-01"}, "2025-01-01")]
+)
+def test_models_of_all_makers_answer_at_one_place_with_a_version_of_its_own(
+    fields: dict[str, str], version: str
+) -> None:
+    wire = place("https://r.services.ai.azure.com/models", fields=fields)
+
+    assert wire.url == "https://r.services.ai.azure.com/models/embeddings"
+    assert wire.query == {"x": "1", "api-version": version}
+
+
 def test_without_any_version_none_is_sent() -> None:
     assert place("https://r.openai.azure.com", Quirks()).query == {}
 

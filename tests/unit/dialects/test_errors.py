@@ -187,7 +187,7 @@ def test_the_message_is_found_in_every_common_shape(body: Json, message: str) ->
 
 
 def test_a_message_is_cut() -> None:
-    assert len(provider_error(500, "x" * 5000, {}).message) == 300
+    assert len(provider_error(500, "x" * 5000, {}).message) == 1000
 
 
 @pytest.mark.parametrize(

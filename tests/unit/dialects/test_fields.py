@@ -10,9 +10,9 @@ from tenant_llm.dialects.anthropic import chat as anthropic
 from tenant_llm.dialects.bedrock import chat as bedrock
 from tenant_llm.dialects.cohere import chat as cohere
 from tenant_llm.dialects.contract import ChatDialect
-from tenant_llm.dialects.fields import list_of, number_of, object_of, objects_of, texts_of
+from tenant_llm.dialects.fields import list_of, number_of, object_of, objects_of, refuse_features, texts_of
 from tenant_llm.domain.chat import ChatRequest
-from tenant_llm.domain.errors import InvalidRequest, TenantLLMError
+from tenant_llm.domain.errors import InvalidRequest, TenantLLMError, UnsupportedModelType
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.target import Credential, ModelConfig, Target
 from tenant_llm.domain.wire import Json
@@ -114,3 +114,23 @@ def test_the_first_field_that_is_given_counts() -> None:
 
     assert number_of(values, "a", "b", "c") == 0
     assert texts_of({"b": "x", "c": ["y"]}, "a", "b", "c") == ["x"]
+
+
+def test_one_answer_in_text_is_no_special_feature() -> None:
+    refuse_features({"n": 1, "modalities": ["text"]})
+    refuse_features({"n": None, "modalities": None})
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "param"),
+    [
+        ({"n": 2}, InvalidRequest, "n"),
+        ({"modalities": ["text", "audio"]}, UnsupportedModelType, "modalities"),
+        ({"modalities": "audio"}, InvalidRequest, "modalities"),
+    ],
+)
+def test_other_answers_are_refused(given: dict[str, Json], error: type[TenantLLMError], param: str) -> None:
+    with pytest.raises(error) as caught:
+        refuse_features(given)
+
+    assert caught.value.param == param

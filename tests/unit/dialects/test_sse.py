@@ -1,5 +1,6 @@
 """Bytes into events, however they are cut."""
 
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -82,6 +83,15 @@ def test_a_json_body_instead_of_a_stream_is_one_event() -> None:
     body = b'{"base_resp":\n {"status_code": 1008}}'
 
     assert list(sse([body[:9], body[9:]])) == [ServerEvent(body.decode())]
+
+
+def test_a_json_array_instead_of_a_stream_is_an_event_an_item() -> None:
+    body = b'[{"text": "a"}\n,\r\n{"text": "\xc3\xa9"}\n]'
+
+    events = list(sse([body[:20], body[20:]]))
+
+    assert [json.loads(event.data) for event in events] == [{"text": "a"}, {"text": "é"}]
+    assert list(sse([b"[broken"])) == [ServerEvent("[broken")]
 
 
 def test_no_bytes_are_no_events() -> None:

@@ -22,7 +22,7 @@ from tenant_llm.domain.wire import Json, WireResponse
 type ParseError = Callable[[int, Json], tuple[str, str | None] | None]
 """A dialect's own reading of an error body: ``(status, body) -> (message, code)``, ``None`` where it has none."""
 
-_LONGEST_MESSAGE = 300
+_LONGEST_MESSAGE = 1000
 _REDIRECT, _LOWEST_ERROR, _SERVER_ERROR = 300, 400, 500
 _NOT_IMPLEMENTED = 501
 _SURVIVE = frozenset({400, 404, 413, 422})

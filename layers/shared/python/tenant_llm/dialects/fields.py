@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from math import isfinite
 
-from tenant_llm.domain.errors import InvalidRequest
+from tenant_llm.domain.errors import InvalidRequest, UnsupportedModelType
 from tenant_llm.domain.wire import Json, JsonObject
 
 
@@ -73,6 +73,22 @@ def texts_of(values: Mapping[str, Json], *names: str) -> list[str] | None:
                 raise _wrong(value, name, "", "a text or a list of texts")
             return found
     return None
+
+
+def refuse_features(given: Mapping[str, Json]) -> None:
+    """Return when one answer in text will do, which is all that some wires have.
+
+    Raises:
+        InvalidRequest: When more than one choice is asked for.
+        UnsupportedModelType: When the answer is to be spoken, or to hold anything else than text.
+    """
+    if number_of(given, "n") not in {None, 1}:
+        raise InvalidRequest(f"n is {given['n']!r}: this provider answers with one choice", param="n")
+    for modality in list_of(given, "modalities"):
+        if modality != "text":
+            raise UnsupportedModelType(
+                f"modalities has {modality!r}: this provider answers in text", param="modalities"
+            )
 
 
 def _wrong(value: Json, name: str, where: str, wanted: str) -> InvalidRequest:

@@ -2,6 +2,7 @@
 
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
+from json import dumps, loads
 from re import compile as pattern
 
 from tenant_llm.domain.wire import ServerEvent
@@ -14,15 +15,16 @@ def sse(chunks: Iterable[bytes]) -> Iterator[ServerEvent]:
 
     By https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation, but for the last
     event: it counts even when the blank line after it is missing, which some providers leave out. Comments, ``id``,
-    ``retry`` and events without data are passed over. A body that begins with ``{`` is no event stream: some providers
-    answer with plain JSON, status 200, when they refuse. It is one event.
+    ``retry`` and events without data are passed over. A body that begins with a bracket is no event stream: some
+    providers answer with plain JSON, status 200, when they refuse or do not stream after all. An object is one event,
+    an array as many as it has items.
     """
     event = ""
     data: list[str] = []
     lines = _lines(chunks)
     for number, line in enumerate(lines):
-        if number == 0 and line.startswith("{"):
-            yield ServerEvent("\n".join((line, *lines)))
+        if number == 0 and line.startswith(("{", "[")):
+            yield from map(ServerEvent, _items("\n".join((line, *lines))))
             return
         field, _, value = line.partition(":")
         if field == "data":
@@ -42,6 +44,15 @@ def ndjson(chunks: Iterable[bytes]) -> Iterator[ServerEvent]:
     for line in _lines(chunks):
         if line.strip():
             yield ServerEvent(line)
+
+
+def _items(text: str) -> list[str]:
+    """The items of a JSON array as texts of their own; any other text is the only one."""
+    try:
+        found = loads(text)
+    except (ValueError, RecursionError):
+        return [text]
+    return [dumps(item) for item in found] if isinstance(found, list) else [text]
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:

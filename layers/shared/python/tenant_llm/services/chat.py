@@ -29,7 +29,7 @@ class ChatService:
         call = self._begin(caller, model, request, model_type)
         with _hang_up_settled(call, request):
             result = call.exchange(call.dialect(load.chat), request)
-        usage = reported(result.usage) or tokens.chat_usage(request, result.choices)
+        usage = _counted(request, result)
         call.settle(usage)
         return replace(result, usage=usage, model=call.config.address)
 
@@ -91,15 +91,28 @@ def _settled(call: OngoingCall, deltas: Started, request: ChatRequest) -> Genera
     yield ChatDelta(usage=usage, model=address)
 
 
-def _delivered(request: ChatRequest, received: list[ChatDelta], *, complete: bool) -> Usage:
-    """The provider's own numbers after a complete stream; else the input it told, and the output that was received."""
-    result = fold(received)
+def _counted(request: ChatRequest, result: ChatResult) -> Usage:
+    """The provider's own numbers; what it leaves out is estimated, which is all where it reports nothing."""
     told = reported(result.usage)
-    if complete and told is not None:
+    if told is not None and not told.estimated:
         return told
     estimate = tokens.chat_usage(request, result.choices)
     if told is None:
         return estimate
+    return replace(
+        told,
+        input_tokens=told.input_tokens or estimate.input_tokens,
+        output_tokens=told.output_tokens or estimate.output_tokens,
+    )
+
+
+def _delivered(request: ChatRequest, received: list[ChatDelta], *, complete: bool) -> Usage:
+    """The provider's own numbers after a complete stream; else the input it told, and the output that was received."""
+    result = fold(received)
+    told = _counted(request, result)
+    if complete:
+        return told
+    estimate = tokens.chat_usage(request, result.choices)
     return replace(
         told,
         input_tokens=told.input_tokens or estimate.input_tokens,

@@ -51,7 +51,11 @@ class _Audio(Loose):
 
 
 class _AudioPart(Loose):
-    input_audio: _Audio
+    # The bare text is one provider's form, https://docs.mistral.ai/capabilities/audio/.
+    input_audio: Annotated[
+        Annotated[Name, Tag("<text>")] | Annotated[_Audio, Tag("<object>")],
+        Discriminator(shape, "input_audio", "it has to be an object with data and format"),
+    ]
 
 
 class _OtherPart(Loose):
@@ -66,10 +70,14 @@ type _Part = Annotated[
     Discriminator(_part_type, "part", "a part has to be an object with a type"),
 ]
 
+_CONTENT = Discriminator(shape, "content", "content has to be a text or a list of parts")
+
 type _Content = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[list[_Part], Field(min_length=1), Tag("<list>")],
-    Discriminator(shape, "content", "content has to be a text or a list of parts"),
+    Annotated[str, Tag("<text>")] | Annotated[list[_Part], Field(min_length=1), Tag("<list>")], _CONTENT
 ]
+
+# Beside calls an answer may have no text, which some clients write as no parts.
+type _Said = Annotated[Annotated[str, Tag("<text>")] | Annotated[list[_Part], Tag("<list>")], _CONTENT]
 
 
 class _Function(Loose):
@@ -88,7 +96,7 @@ class _Message(Loose):
 
 
 class _AssistantMessage(Loose):
-    content: _Content | None = None
+    content: _Said | None = None
     tool_calls: list[_ToolCall] | None = None
 
     @model_validator(mode="after")

@@ -57,7 +57,7 @@ def body(request: ChatRequest, target: Target) -> JsonObject:
         "tools": tools(request.tools) or None,
         "tool_choice": choice,
         "output_config": params.output_config(request, quirks),
-        "stream": True if request.stream else None,
+        "stream": request.stream,
     }
     if thought := params.thinking(request, quirks, forced=is_forced(choice)):
         result["thinking"] = thought

@@ -7,9 +7,8 @@ https://platform.claude.com/docs/en/api/openai-sdk.
 from collections.abc import Mapping, Sequence
 
 from tenant_llm.dialects.anthropic.schema import closed
-from tenant_llm.dialects.fields import number_of, object_of, texts_of
+from tenant_llm.dialects.fields import number_of, object_of, refuse_features, texts_of
 from tenant_llm.domain.chat import ChatRequest
-from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.quirks import Quirks
 from tenant_llm.domain.wire import Json, JsonObject
 
@@ -38,10 +37,10 @@ def parameters(request: ChatRequest, quirks: Quirks) -> JsonObject:
 
     Raises:
         InvalidRequest: When more than one choice is asked for, or a field is not of its kind.
+        UnsupportedModelType: When the answer is to be more than text.
     """
     given = request.params
-    if number_of(given, "n") not in {None, 1}:
-        raise InvalidRequest(f"n is {given['n']!r}: this provider answers with one choice", param="n")
+    refuse_features(given)
     body = {name: value for name, value in given.items() if name not in _TRANSLATED and name not in _DROPPED}
     body["max_tokens"] = max_tokens(given, quirks)
     if (temperature := number_of(given, "temperature")) is not None:

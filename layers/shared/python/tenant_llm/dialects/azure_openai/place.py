@@ -9,9 +9,10 @@ from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import HeaderKey, WireRequest
 
-_DEPLOYMENTS, _V1 = "/openai/deployments", "/openai/v1"
+_DEPLOYMENTS, _V1, _MODELS = "/openai/deployments", "/openai/v1", "/models"
 _VERSION, _FIELD = "api-version", "api_version"
 _VERSIONS = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}(-preview)?|preview|latest")
+_OF_MODELS = "2024-05-01-preview"  # https://learn.microsoft.com/rest/api/aifoundry/modelinference/
 
 
 def at_deployment(wire: WireRequest, target: Target, path: str) -> WireRequest:
@@ -19,7 +20,8 @@ def at_deployment(wire: WireRequest, target: Target, path: str) -> WireRequest:
 
     The base URL may be the resource's root, end in ``/openai`` or in the deployment's whole path, as portals show them.
     The API version is the one stored with the key, else the row's. One that ends in ``/openai/v1`` takes the deployment
-    as the body's model and needs no version.
+    as the body's model and needs no version. One that ends in ``/models``, where other makers' models answer too, takes
+    it so with a version of its own, https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints.
 
     Raises:
         InvalidRequest: When the stored version is none.
@@ -29,6 +31,9 @@ def at_deployment(wire: WireRequest, target: Target, path: str) -> WireRequest:
     query = {name: value for name, value in quirks.query.items() if name != _VERSION}
     if base.endswith(_V1):
         url = endpoint(base, path, quirks)
+    elif base.endswith(_MODELS):
+        url = endpoint(base, path, quirks)
+        query[_VERSION] = _version(target) or _OF_MODELS
     else:
         root = base.partition(_DEPLOYMENTS)[0].removesuffix("/openai")
         url = endpoint(root, f"openai/deployments/{quote(config.wire_name, safe='')}/{path}", quirks)

@@ -9,9 +9,8 @@ from tenant_llm.dialects.answers import a_text
 from tenant_llm.dialects.anthropic.params import max_tokens, thinking
 from tenant_llm.dialects.bedrock.place import vendor
 from tenant_llm.dialects.body import apply_quirks
-from tenant_llm.dialects.fields import number_of, object_of, texts_of
+from tenant_llm.dialects.fields import number_of, object_of, refuse_features, texts_of
 from tenant_llm.domain.chat import ChatRequest
-from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import JsonObject
 
@@ -38,10 +37,10 @@ def parameters(request: ChatRequest, target: Target, *, forced: bool) -> JsonObj
 
     Raises:
         InvalidRequest: When more than one choice is asked for, or a field is not of its kind.
+        UnsupportedModelType: When the answer is to be more than text.
     """
     given = request.params
-    if number_of(given, "n") not in {None, 1}:
-        raise InvalidRequest(f"n is {given['n']!r}: this provider answers with one choice", param="n")
+    refuse_features(given)
     rest = {name: value for name, value in given.items() if name not in _TRANSLATED | _DROPPED}
     wanted = apply_quirks({**rest, **_sampling(request)}, target.config.quirks)
     inference = {place: wanted.pop(name) for name, place in _INFERENCE.items() if name in wanted}

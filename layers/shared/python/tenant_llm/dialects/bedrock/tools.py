@@ -27,11 +27,11 @@ def tool_config(request: ChatRequest) -> JsonObject | None:
 
 
 def _tools(offered: Sequence[JsonObject]) -> list[JsonObject]:
-    """Functions with their schema; other tools as the caller wrote them."""
+    """Functions with their schema; other tools, as ``systemTool``, without the type that only OpenAI's wire has."""
     result: list[JsonObject] = []
     for index, tool in enumerate(offered):
         if tool.get("type", "function") != "function" or "function" not in tool:
-            result.append(tool)
+            result.append({name: value for name, value in tool.items() if name != "type"})
             continue
         result.append(_spec(object_of(tool, "function", f"tools[{index}]"), f"tools[{index}].function"))
         result += [CACHE_POINT] if tool.get("cache_control") else []

@@ -11,9 +11,9 @@ from tenant_llm.dialects.cohere.refusal import parse_error
 from tenant_llm.dialects.cohere.stream import StreamReader
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.events import decoded
-from tenant_llm.dialects.fields import number_of, texts_of
+from tenant_llm.dialects.fields import number_of, refuse_features, texts_of
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice, ToolCall
-from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer, ProviderUnavailable
+from tenant_llm.domain.errors import MalformedAnswer, ProviderUnavailable
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import Json, JsonObject, ServerEvent, WireRequest, WireResponse
 
@@ -93,9 +93,9 @@ def _parameters(given: Mapping[str, Json]) -> JsonObject:
 
     Raises:
         InvalidRequest: When more than one choice is asked for, or a field is not of its kind.
+        UnsupportedModelType: When the answer is to be more than text.
     """
-    if number_of(given, "n") not in {None, 1}:
-        raise InvalidRequest(f"n is {given['n']!r}: this provider answers with one choice", param="n")
+    refuse_features(given)
     body = {name: value for name, value in given.items() if name not in _TRANSLATED and name not in _DROPPED}
     for name, place in _RENAMED.items():
         if given.get(name) is not None:

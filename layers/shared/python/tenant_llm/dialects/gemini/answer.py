@@ -82,15 +82,17 @@ def piece(candidate: Mapping[str, Json], answer: Mapping[str, Json], index: int,
 def usage_of(counted: Json) -> Usage | None:
     """Tokens: what its own tools read counts as input, thoughts as output, which the provider counts beside the text.
 
-    Where its total shows that the text's count holds the thoughts already, they are not added again.
+    Where its total shows that the text's count holds the thoughts already, they are not added again. Where it tells
+    nothing of the prompt, as of some with an image, the usage is marked as an estimate, to be filled in.
     https://ai.google.dev/api/generate-content#UsageMetadata
     """
     counts = an_object(counted)
     asked, total = a_count(counts.get("promptTokenCount")), a_count(counts.get("totalTokenCount"))
-    if asked is None and total is None:
+    answered = a_count(counts.get("candidatesTokenCount"))
+    if asked is None and total is None and answered is None:
         return None
     read = (asked or 0) + (a_count(counts.get("toolUsePromptTokenCount")) or 0)
-    written = a_count(counts.get("candidatesTokenCount")) or 0
+    written = answered or 0
     thought = a_count(counts.get("thoughtsTokenCount")) or 0
     within = total is not None and written >= thought and read + written == total
     return Usage(
@@ -98,6 +100,7 @@ def usage_of(counted: Json) -> Usage | None:
         output_tokens=written if within else written + thought,
         cached_tokens=a_count(counts.get("cachedContentTokenCount")) or 0,
         reasoning_tokens=thought,
+        estimated=asked is None and total is None,
     )
 
 

@@ -15,22 +15,24 @@ from tenant_llm.domain.wire import Json, JsonObject, WireRequest, WireResponse
 
 TASKS: Mapping[str, str] = {"document": "RETRIEVAL_DOCUMENT", "query": "RETRIEVAL_QUERY"}
 _PREFIXES = {"document": "title: none | text: ", "query": "task: search result | query: "}
+_TOLD = ("task: ", "title: ")
 _DROPPED = ("encoding_format", "user")
 
 
 def render(request: EmbeddingRequest, target: Target) -> WireRequest:
-    """Texts as so many requests in one; quirks are about the single request.
+    """One text as a request, several as so many requests in one; quirks are about the single request.
 
     Raises:
         InvalidRequest: When an input is a list of token ids.
     """
     quirks, model = target.config.quirks, resource(target)
     requests = [{"model": model, **apply_quirks(single, quirks)} for single in singles(request, quirks)]
+    operation = "embedContent" if len(requests) == 1 else "batchEmbedContents"
     return WireRequest(
-        url=endpoint(target.config.base_url, path(target, "batchEmbedContents"), quirks),
+        url=endpoint(target.config.base_url, path(target, operation), quirks),
         headers=dict(quirks.headers),
         query=dict(quirks.query),
-        json={"requests": requests},
+        json=requests[0] if len(requests) == 1 else {"requests": requests},
         auth=auth(quirks, KEY),
     )
 
@@ -39,7 +41,7 @@ def singles(request: EmbeddingRequest, quirks: Quirks) -> list[JsonObject]:
     """One request a text, with the side it stands on: as the task, or told in the text itself.
 
     Models that want it told have ``rename = { taskType = "prefix" }`` in their profile,
-    https://ai.google.dev/gemini-api/docs/embeddings (task prefixes).
+    https://ai.google.dev/gemini-api/docs/embeddings (task prefixes). A text that begins with one keeps its own.
 
     Raises:
         InvalidRequest: When an input is a list of token ids.
@@ -50,7 +52,7 @@ def singles(request: EmbeddingRequest, quirks: Quirks) -> list[JsonObject]:
     prefix = _PREFIXES[request.purpose] if told else ""
     return [
         {
-            "content": {"parts": [{"text": prefix + text}]},
+            "content": {"parts": [{"text": text if text.startswith(_TOLD) else prefix + text}]},
             **task,
             "outputDimensionality": request.dimensions,
             **more,

@@ -15,9 +15,12 @@ class StreamReader:
     def __init__(self) -> None:
         self.ended = False
         self._calls: dict[int, int] = {}
+        self._counted = False
 
     def read(self, chunk: JsonObject) -> Iterator[ChatDelta]:
         """The deltas of one chunk; its usage, which is of all so far, stands on the last of them.
+
+        Usage without the prompt's does not come after one with it.
 
         Raises:
             ContentFiltered: When the prompt was blocked.
@@ -25,7 +28,9 @@ class StreamReader:
         model = a_text(chunk.get("modelVersion"))
         deltas = [self._delta(candidate, chunk) for candidate in candidates(chunk)]
         deltas = [delta for delta in deltas if delta != ChatDelta(index=delta.index)]
-        if (usage := usage_of(chunk.get("usageMetadata"))) is not None:
+        usage = usage_of(chunk.get("usageMetadata"))
+        if usage is not None and not (usage.estimated and self._counted):
+            self._counted = not usage.estimated
             last = deltas.pop() if deltas else ChatDelta()
             deltas.append(replace(last, usage=usage))
         for delta in deltas:

@@ -7,12 +7,12 @@ from tenant_llm.dialects.answers import a_text, an_object
 from tenant_llm.dialects.body import post_json, wire_model
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.events import decoded
-from tenant_llm.dialects.fields import number_of, object_of, texts_of
+from tenant_llm.dialects.fields import number_of, object_of, refuse_features, texts_of
 from tenant_llm.dialects.ollama.answer import finish_reason, tool_calls, usage_of
 from tenant_llm.dialects.ollama.messages import format_of, messages, tools
 from tenant_llm.dialects.ollama.place import path, with_options
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice, ToolCall, ToolCallDelta
-from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer, ProviderUnavailable
+from tenant_llm.domain.errors import MalformedAnswer, ProviderUnavailable
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import Json, JsonObject, ServerEvent, WireRequest, WireResponse
 
@@ -121,9 +121,9 @@ def _parameters(given: Mapping[str, Json]) -> JsonObject:
 
     Raises:
         InvalidRequest: When more than one choice is asked for, or a field is not of its kind.
+        UnsupportedModelType: When the answer is to be more than text.
     """
-    if number_of(given, "n") not in {None, 1}:
-        raise InvalidRequest(f"n is {given['n']!r}: this provider answers with one choice", param="n")
+    refuse_features(given)
     body = {name: value for name, value in given.items() if name not in _TRANSLATED and name not in _DROPPED}
     if (limit := number_of(given, "num_predict", "max_completion_tokens", "max_tokens")) is not None:
         body["num_predict"] = limit

@@ -32,11 +32,10 @@ def render(request: ChatRequest, target: Target) -> WireRequest:
         "tools": list(request.tools) or None,
         "tool_choice": request.tool_choice,
         "response_format": request.response_format,
-        "stream": None,
+        "stream": request.stream,
         "stream_options": None,
     }
     if request.stream:
-        body["stream"] = True
         body["stream_options"] = {**(request.params.get("stream_options") or {}), "include_usage": True}
     return post_json(target, PATH, body, framing="sse" if request.stream else None)
 

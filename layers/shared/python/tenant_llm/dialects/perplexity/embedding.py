@@ -17,13 +17,15 @@ from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import Json, JsonObject, WireRequest, WireResponse
 
-PATH = "/v1/embeddings"
-IN_CONTEXT_PATH = "/v1/contextualizedembeddings"
+_PATH, _IN_CONTEXT_PATH = "embeddings", "contextualizedembeddings"
+_VERSION = "v1"  # which chat does without
 _IN_CONTEXT = re.compile(r"-context-")
 
 
 def render(request: EmbeddingRequest, target: Target) -> WireRequest:
     """Texts; to a model that reads pieces in the context of their document, each is a document of its own.
+
+    The base URL may end in the version or before it.
 
     Raises:
         InvalidRequest: When an input is a list of token ids.
@@ -37,7 +39,9 @@ def render(request: EmbeddingRequest, target: Target) -> WireRequest:
         "dimensions": request.dimensions,
         "encoding_format": "base64_int8",
     }
-    return post_json(target, IN_CONTEXT_PATH if in_context else PATH, body)
+    path = _IN_CONTEXT_PATH if in_context else _PATH
+    versioned = target.config.base_url.rstrip("/").endswith(f"/{_VERSION}")
+    return post_json(target, path if versioned else f"{_VERSION}/{path}", body)
 
 
 def parse(response: WireResponse, request: EmbeddingRequest, target: Target) -> EmbeddingResult:  # noqa: ARG001
