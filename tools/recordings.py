@@ -12,7 +12,7 @@ from typing import Any
 
 from tenant_llm.domain.wire import Json, JsonObject
 
-_OPENAI = {"openai", "azure_openai", "volcengine", "qianfan"}
+_OPENAI = {"openai", "azure_openai", "openrouter", "qianfan", "tencent_hunyuan", "volcengine"}
 SPOKEN_BY = {
     "openai-chat": _OPENAI,
     "openai-embeddings": _OPENAI | {"voyage", "perplexity", "jina", "nvidia"},

@@ -5,12 +5,14 @@ What the caller gets, what the provider was asked and what is booked have to agr
 are not part of this repository: ``RECORDINGS=/path/to/open.jsonl pytest tests/e2e/test_recordings.py``.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.wire import GoogleOAuth
 from tenant_llm.transport.auth import google
 from tests.support.aws import point_to
@@ -58,6 +60,26 @@ def test_a_recording_is_replayed(stage: Stage, record: Record, how: Plan) -> Non
 
     if faults:
         pytest.fail("\n".join(faults), pytrace=False)
+
+
+@pytest.mark.parametrize("chain", records.jobs(), ids=lambda chain: chain[0]["id"])
+def test_a_recorded_job_is_followed_to_its_end(stage: Stage, chain: list[Record]) -> None:
+    created, last = chain[0], chain[-1]
+    given = dict(created["request_body"]["input"])
+    prompt, version = given.pop("prompt"), created["request_body"]["version"]
+    how = Plan(created["provider"], ModelType.CHAT, "/v1")
+    caller = stage.tenant(created, how, f"{created['model']}:{version}", ",".join(record["id"] for record in chain))
+
+    body = {"model": caller.model.address, "messages": [{"role": "user", "content": prompt}], **given}
+    answer = caller.post("/v1/chat/completions", json=body).json()
+
+    asked = [json.loads(line) for line in stage.asked()]
+    assert answer["choices"][0]["message"]["content"] == last["expect"]["text"]
+    assert asked[0]["body"] == created["request_body"]
+    assert [f"{line['method']} {line['suffix']}" for line in asked] == [
+        f"{record['method']} {record['url_path']}" for record in chain
+    ]
+    assert caller.booked()[0]["calls"] == 1
 
 
 def _faults(caller: Caller, record: Record) -> Iterator[str]:

@@ -28,8 +28,8 @@ NOT_SPOKEN = {
     "cloudflare-run": "the factory is none of the catalogue's",
     "ollama-generate": "a prompt without roles; the chat endpoint of the same server is used",
     "bedrock-invoke": "the makers' own bodies: all chat goes over Converse",
-    "replicate-prediction": "predictions that are polled; the recordings come in pairs",
-    "replicate-poll": "the second half of a pair",
+    "replicate-prediction": "the beginning of a job: see ``jobs``",
+    "replicate-poll": "a later answer of a job: see ``jobs``",
     "elevenlabs-tts": "the factory is none of the catalogue's",
     "deepgram-speak": "only the transcription of this provider is offered, by another factory",
     "xai-stt": "the factory offers chat only",
@@ -78,6 +78,22 @@ def recordings() -> tuple[Record, ...]:
     if not path.exists():
         return ()
     return tuple(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+
+
+def jobs() -> list[list[Record]]:
+    """Predictions that were recorded to their end: what created each, and its polls in their order."""
+    polls: dict[str, list[Record]] = {}
+    for record in recordings():
+        if record["api"] == "replicate-poll":
+            polls.setdefault(record["response_body"]["id"], []).append(record)
+    created = [record for record in recordings() if record["api"] == "replicate-prediction"]
+    chains = [[record, *sorted(polls.get(record["response_body"]["id"], []), key=_progress)] for record in created]
+    return [chain for chain in chains if chain[-1]["response_body"]["status"] not in ("starting", "processing")]
+
+
+def _progress(record: Record) -> tuple[int, int]:
+    said = record["response_body"]
+    return ("starting", "processing", said["status"]).index(said["status"]), len(said["logs"])
 
 
 @cache

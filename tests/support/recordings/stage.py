@@ -51,12 +51,13 @@ class Stage:
     env: Mapping[str, str]
     _tenants: Iterator[int] = field(default_factory=count)
 
-    def tenant(self, record: Record, plan: Plan, name: str) -> "Caller":
-        """A tenant with one model, whose provider answers with the recording."""
+    def tenant(self, record: Record, plan: Plan, name: str, answers: str = "") -> "Caller":
+        """A tenant with one model, whose provider answers with the recording, or with all that ``answers`` names."""
         if next(self._tenants) % _TENANTS == 0:
             reset(self.env)
         tenant_id = f"{plan.factory.lower().replace(' ', '-')}-{record['id']}"
-        url = f"http://127.0.0.1:{self.server.server_address[1]}/rec/{record['id']}{plan.prefix}"
+        place = f"seq/{answers}" if answers else f"rec/{record['id']}"
+        url = f"http://127.0.0.1:{self.server.server_address[1]}/{place}{plan.prefix}"
         bootstrap.tenant_repository().create(Tenant(tenant_id, record["provider"]))
         model = TenantModel(tenant_id, name, plan.factory, plan.model_type, api_base=url)
         bootstrap.tenant_llm_repository().put(model)

@@ -91,6 +91,17 @@ def refuse_features(given: Mapping[str, Json]) -> None:
             )
 
 
+def refuse_logprobs(given: Mapping[str, Json]) -> None:
+    """Return when nobody asks for the tokens' probabilities, which some wires do not tell.
+
+    Raises:
+        UnsupportedModelType: When somebody does.
+    """
+    for name in ("logprobs", "top_logprobs"):
+        if given.get(name):
+            raise UnsupportedModelType(f"{name} is {given[name]!r}: this provider tells no probabilities", param=name)
+
+
 def _wrong(value: Json, name: str, where: str, wanted: str) -> InvalidRequest:
     path = f"{where}.{name}" if where else name
     return InvalidRequest(f"{path} has to be {wanted}, not {str(value)[:80]!r}", param=path)

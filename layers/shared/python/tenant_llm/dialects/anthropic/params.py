@@ -7,7 +7,7 @@ https://platform.claude.com/docs/en/api/openai-sdk.
 from collections.abc import Mapping, Sequence
 
 from tenant_llm.dialects.anthropic.schema import closed
-from tenant_llm.dialects.fields import number_of, object_of, refuse_features, texts_of
+from tenant_llm.dialects.fields import number_of, object_of, refuse_features, refuse_logprobs, texts_of
 from tenant_llm.domain.chat import ChatRequest
 from tenant_llm.domain.quirks import Quirks
 from tenant_llm.domain.wire import Json, JsonObject
@@ -37,10 +37,11 @@ def parameters(request: ChatRequest, quirks: Quirks) -> JsonObject:
 
     Raises:
         InvalidRequest: When more than one choice is asked for, or a field is not of its kind.
-        UnsupportedModelType: When the answer is to be more than text.
+        UnsupportedModelType: When the answer is to be more than text, or to tell probabilities.
     """
     given = request.params
     refuse_features(given)
+    refuse_logprobs(given)
     body = {name: value for name, value in given.items() if name not in _TRANSLATED and name not in _DROPPED}
     body["max_tokens"] = max_tokens(given, quirks)
     if (temperature := number_of(given, "temperature")) is not None:

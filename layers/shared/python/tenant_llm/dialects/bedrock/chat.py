@@ -27,7 +27,7 @@ def render(request: ChatRequest, target: Target) -> WireRequest:
     tools = tool_config(request)
     body = {
         "messages": turns(request.messages),
-        "system": system(request) or None,
+        "system": system(request),
         "toolConfig": tools,
         **parameters(request, target, forced=bool((tools or {}).get("toolChoice", {}).keys() & {"any", "tool"})),
     }

@@ -9,7 +9,7 @@ from tenant_llm.dialects.answers import a_text
 from tenant_llm.dialects.anthropic.params import max_tokens, thinking
 from tenant_llm.dialects.bedrock.place import vendor
 from tenant_llm.dialects.body import apply_quirks
-from tenant_llm.dialects.fields import number_of, object_of, refuse_features, texts_of
+from tenant_llm.dialects.fields import number_of, object_of, refuse_features, refuse_logprobs, texts_of
 from tenant_llm.domain.chat import ChatRequest
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import JsonObject
@@ -37,10 +37,11 @@ def parameters(request: ChatRequest, target: Target, *, forced: bool) -> JsonObj
 
     Raises:
         InvalidRequest: When more than one choice is asked for, or a field is not of its kind.
-        UnsupportedModelType: When the answer is to be more than text.
+        UnsupportedModelType: When the answer is to be more than text, or to tell probabilities.
     """
     given = request.params
     refuse_features(given)
+    refuse_logprobs(given)
     rest = {name: value for name, value in given.items() if name not in _TRANSLATED | _DROPPED}
     wanted = apply_quirks({**rest, **_sampling(request)}, target.config.quirks)
     inference = {place: wanted.pop(name) for name, place in _INFERENCE.items() if name in wanted}
@@ -55,7 +56,7 @@ def parameters(request: ChatRequest, target: Target, *, forced: bool) -> JsonObj
         output["effort"] = _EFFORT_WORDS.get(str(given["reasoning_effort"]), str(given["reasoning_effort"]))
     inference |= object_of(given, "inferenceConfig")
     return own | {
-        "inferenceConfig": {name: value for name, value in inference.items() if value is not None} or None,
+        "inferenceConfig": {name: value for name, value in inference.items() if value is not None},
         "additionalModelRequestFields": fields or None,
         "outputConfig": output | object_of(given, "outputConfig") or None,
     }

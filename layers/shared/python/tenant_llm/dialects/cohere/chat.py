@@ -11,7 +11,7 @@ from tenant_llm.dialects.cohere.refusal import parse_error
 from tenant_llm.dialects.cohere.stream import StreamReader
 from tenant_llm.dialects.errors import refuse_error_object
 from tenant_llm.dialects.events import decoded
-from tenant_llm.dialects.fields import number_of, refuse_features, texts_of
+from tenant_llm.dialects.fields import number_of, refuse_features, refuse_logprobs, texts_of
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice, ToolCall
 from tenant_llm.domain.errors import MalformedAnswer, ProviderUnavailable
 from tenant_llm.domain.target import Target
@@ -93,9 +93,10 @@ def _parameters(given: Mapping[str, Json]) -> JsonObject:
 
     Raises:
         InvalidRequest: When more than one choice is asked for, or a field is not of its kind.
-        UnsupportedModelType: When the answer is to be more than text.
+        UnsupportedModelType: When the answer is to be more than text, or to tell probabilities.
     """
     refuse_features(given)
+    refuse_logprobs(given)
     body = {name: value for name, value in given.items() if name not in _TRANSLATED and name not in _DROPPED}
     for name, place in _RENAMED.items():
         if given.get(name) is not None:

@@ -9,12 +9,16 @@ from tenant_llm.domain.errors import MalformedAnswer
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import Json, JsonObject, WireRequest, WireResponse
 
+_ENDINGS = ("/compatible-mode/v1", "/compatible-api/v1", "/api/v1")
+
 
 def post(target: Target, path: str, body: JsonObject, headers: Mapping[str, str] | None = None) -> WireRequest:
-    """A request to a path that starts again at the host, so that a base URL of the compatible mode serves as well."""
+    """A request to a path of this wire; a base URL may end before it, or as those of the compatible modes do."""
     config, quirks = target.config, target.config.quirks
+    base = config.base_url.rstrip("/")
+    root = next((base.removesuffix(ending) for ending in _ENDINGS if base.endswith(ending)), base)
     return WireRequest(
-        url=endpoint(config.base_url, path, quirks),
+        url=endpoint(root, path, quirks),
         headers={**(headers or {}), **quirks.headers},
         query=dict(quirks.query),
         json={"model": wire_model(config.wire_name, quirks), **body},

@@ -9,7 +9,7 @@ from tenant_llm.domain.target import Target
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import WireRequest, WireResponse
 
-PATH = "/api/v1/services/embeddings/text-embedding/text-embedding"
+PATH = "api/v1/services/embeddings/text-embedding/text-embedding"
 
 
 def render(request: EmbeddingRequest, target: Target) -> WireRequest:

@@ -9,7 +9,7 @@ from tenant_llm.domain.target import Target
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import WireRequest, WireResponse
 
-PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
+PATH = "api/v1/services/rerank/text-rerank/text-rerank"
 
 
 def render(request: RerankRequest, target: Target) -> WireRequest:

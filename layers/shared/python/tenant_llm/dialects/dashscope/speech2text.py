@@ -16,7 +16,7 @@ from tenant_llm.domain.target import Target
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import File, Json, JsonObject, WireRequest, WireResponse
 
-PATH = "/api/v1/services/aigc/multimodal-generation/generation"
+PATH = "api/v1/services/aigc/multimodal-generation/generation"
 _ELSEWHERE = (
     (re.compile(r"-realtime"), "is spoken to over a WebSocket, which this service does not do"),
     (

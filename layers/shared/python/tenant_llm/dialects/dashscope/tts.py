@@ -22,8 +22,8 @@ from tenant_llm.domain.tts import SpeechRequest, SpeechResult
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import Json, JsonObject, WireRequest, WireResponse
 
-PATH = "/api/v1/services/aigc/multimodal-generation/generation"
-SYNTHESIZER_PATH = "/api/v1/services/audio/tts/SpeechSynthesizer"
+PATH = "api/v1/services/aigc/multimodal-generation/generation"
+SYNTHESIZER_PATH = "api/v1/services/audio/tts/SpeechSynthesizer"
 DEFAULT_VOICE = "Cherry"
 _EVENTS = {"x-dashscope-sse": "enable"}
 _ELSEWHERE = re.compile(r"^sambert|-realtime")

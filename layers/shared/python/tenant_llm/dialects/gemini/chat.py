@@ -10,7 +10,7 @@ from tenant_llm.dialects.events import decoded
 from tenant_llm.dialects.gemini.answer import candidates, piece, usage_of
 from tenant_llm.dialects.gemini.contents import contents
 from tenant_llm.dialects.gemini.params import parameters, thinks_by_level
-from tenant_llm.dialects.gemini.place import KEY, path, with_settings
+from tenant_llm.dialects.gemini.place import KEY, configured, path, with_settings
 from tenant_llm.dialects.gemini.stream import StreamReader
 from tenant_llm.dialects.gemini.tools import tool_config, tools
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice
@@ -32,7 +32,7 @@ def render(request: ChatRequest, target: Target) -> WireRequest:
     place = path(target, STREAM if request.stream else WHOLE)
     content = body(request, target.config.quirks)
     target = with_settings(target, request.params.get("generationConfig") or ())
-    return post_json(target, place, content, key=KEY, framing="sse" if request.stream else None)
+    return configured(post_json(target, place, content, key=KEY, framing="sse" if request.stream else None))
 
 
 def body(request: ChatRequest, quirks: Quirks) -> JsonObject:

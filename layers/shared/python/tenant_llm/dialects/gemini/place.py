@@ -7,12 +7,13 @@ from urllib.parse import quote
 from tenant_llm.dialects.body import wire_model
 from tenant_llm.domain.quirks import Quirks
 from tenant_llm.domain.target import Target
-from tenant_llm.domain.wire import HeaderKey
+from tenant_llm.domain.wire import HeaderKey, WireRequest
 
 KEY = HeaderKey("x-goog-api-key")
 """https://ai.google.dev/gemini-api/docs/api-key; in the query it would end up in logs."""
 
 _VERSIONS = ("/v1", "/v1beta", "/v1alpha")
+_PLACE = "generationConfig"
 _SETTINGS = (
     "audioTimestamp", "candidateCount", "enableEnhancedCivicAnswers", "frequencyPenalty", "imageConfig", "logprobs",
     "maxOutputTokens", "mediaResolution", "presencePenalty", "responseJsonSchema", "responseLogprobs",
@@ -34,11 +35,16 @@ def resource(target: Target) -> str:
     return f"{quote(collection or 'models', safe='')}/{quote(name, safe='')}"
 
 
+def configured(wire: WireRequest) -> WireRequest:
+    """A request that has its settings' place also where there are none, as clients of this wire send it."""
+    return replace(wire, json={_PLACE: {}, **(wire.json or {})})
+
+
 def with_settings(target: Target, given: Iterable[str] = ()) -> Target:
     """The target, its settings nested where they belong: all that are known, and those the caller named as such.
 
     https://ai.google.dev/api/generate-content#generationconfig
     """
     config = target.config
-    nest = Quirks(nest=dict.fromkeys((*_SETTINGS, *given), "generationConfig"))
+    nest = Quirks(nest=dict.fromkeys((*_SETTINGS, *given), _PLACE))
     return replace(target, config=replace(config, quirks=nest.merge(config.quirks)))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from tenant_llm.dialects.answers import a_text
 from tenant_llm.dialects.content import system_text, text_of
 from tenant_llm.dialects.errors import provider_error
-from tenant_llm.dialects.fields import number_of, texts_of
+from tenant_llm.dialects.fields import number_of, refuse_features, refuse_logprobs, texts_of
 from tenant_llm.dialects.replicate.prediction import cancel, create, finished, follow_up, usage_of
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice
 from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer, ProviderUnavailable, UnsupportedModelType
@@ -33,13 +33,13 @@ def render(request: ChatRequest, target: Target) -> WireRequest:
 
     Raises:
         InvalidRequest: When ``n`` is not 1, a message holds more than text, or its role is unknown.
-        UnsupportedModelType: When tools or a format are asked for.
+        UnsupportedModelType: When tools, a format, probabilities or anything else than text are asked for.
     """
     for name, asked in (("tools", request.tools), ("response_format", _formatted(request.response_format))):
         if asked:
             raise UnsupportedModelType(f"{name}: this provider's models take a prompt and answer text", param=name)
-    if number_of(request.params, "n") not in {None, 1}:
-        raise InvalidRequest(f"n is {request.params['n']!r}: this provider answers with one choice", param="n")
+    refuse_features(request.params)
+    refuse_logprobs(request.params)
     system = system_text(request.messages)
     leads = _SYSTEM in target.config.quirks.drop
     given = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tenant_llm.dialects.anthropic import chat as anthropic
 from tenant_llm.dialects.contract import ChatDialect
 from tenant_llm.dialects.gemini import chat as gemini
-from tenant_llm.dialects.gemini.place import with_settings
+from tenant_llm.dialects.gemini.place import configured, with_settings
 from tenant_llm.dialects.vertex.place import model_of, post
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult
 from tenant_llm.domain.errors import UnsupportedModelType
@@ -54,7 +54,7 @@ def _own(request: ChatRequest, target: Target) -> WireRequest:
     operation = gemini.STREAM if request.stream else gemini.WHOLE
     target = with_settings(target, request.params.get("generationConfig") or ())
     # Ids of calls and schemas as JSON reached the second of the API's versions first.
-    return post(target, operation, body, version="v1beta1", framing="sse" if request.stream else None)
+    return configured(post(target, operation, body, version="v1beta1", framing="sse" if request.stream else None))
 
 
 def _messages(request: ChatRequest, target: Target) -> WireRequest:
