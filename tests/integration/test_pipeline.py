@@ -22,7 +22,7 @@ from tenant_llm.repositories.tenant import TenantRepository
 from tenant_llm.repositories.tenant_llm import TenantLLMRepository
 from tests.support.aws import Aws, add_tenant, recorded
 from tests.support.functions import LambdaContext, directly
-from tests.support.provider import ProviderServer
+from tests.support.provider import Cut, ProviderServer
 
 _ADDRESS = "gpt-4@OpenAI"
 _ANSWER = {
@@ -386,3 +386,39 @@ def test_a_wire_that_nobody_speaks_yet_names_factory_and_type(
     assert answer["error"]["code"] == "unsupported_model_type"
     assert "factory 'OpenAI' cannot serve 'chat': the wire 'klingon'" in answer["error"]["message"]
     assert provider.requests == []
+
+
+def test_a_model_that_only_streams_answers_whole_to_those_who_do_not(bundle: Aws, provider: ProviderServer) -> None:
+    address = "qwq-plus@Tongyi-Qianwen"
+    add_tenant(bundle.settings, address=address, api_base=f"{provider.url}/compatible-mode/v1")
+    usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+    provider.stream(chunk("Hel"), chunk("lo"), chunk(usage=usage), b"data: [DONE]\n\n")
+
+    answer = chat()
+
+    assert provider.requests[0].json["stream"] is True
+    assert answer["choices"][0]["message"]["content"] == "Hello"
+    assert (answer["usage"]["total_tokens"], used(bundle, address=address)) == (7, 7)
+
+
+def test_a_stream_that_breaks_off_is_no_whole_answer_and_not_booked(bundle: Aws, provider: ProviderServer) -> None:
+    add_tenant(bundle.settings, address="qwq-plus@Tongyi-Qianwen", api_base=f"{provider.url}/compatible-mode/v1")
+    provider.stream(chunk("Hel"), Cut())
+
+    with pytest.raises(ProviderUnavailable):
+        chat()
+
+    assert days() == []
+
+
+def test_a_query_is_embedded_with_what_its_model_wants_before_it(bundle: Aws, provider: ProviderServer) -> None:
+    name = "BAAI/bge-large-zh-v1.5"
+    add_tenant(bundle.settings, "acme", f"{name}@BAAI", ModelType.EMBEDDING, None, provider.url)
+    provider.reply([[1.0]])
+    embed = import_module("functions.invoke_embedding.handler").handler
+
+    for purpose in ("query", "document"):
+        directly(embed, {"tenant_id": "acme", "input": "问题", "input_type": purpose})
+
+    asked = [request.json["inputs"] for request in provider.requests]
+    assert asked == [["为这个句子生成表示以用于检索相关文章：问题"], ["问题"]]

@@ -29,6 +29,8 @@ class Quirks:
         formats: endings of audio files a transcription takes; another one is refused.
         max_characters: characters (code points) of text a call speaks; more is split where the audio can be joined.
         max_text_bytes: the same in bytes of UTF-8, in its stead.
+        only_streams: whether a chat is answered as a stream alone; the service puts a whole answer together.
+        query_prefix: what stands before a query to embed, as the model was trained; documents go without.
         inline_images: whether images go as ``data:`` URLs only; a link is refused.
 
     A cap that is split by may be lower than the provider's, one that is refused by may not: what could pass is for the
@@ -53,6 +55,8 @@ class Quirks:
     formats: tuple[str, ...] = ()
     max_characters: int | None = None
     max_text_bytes: int | None = None
+    only_streams: bool | None = None
+    query_prefix: str | None = None
     inline_images: bool | None = None
 
     def merge(self, over: "Quirks") -> "Quirks":

@@ -28,7 +28,7 @@ class ChatService:
         """The whole answer, settled; ``model`` of the result is the address that answered."""
         call = self._begin(caller, model, request, model_type)
         with _hang_up_settled(call, request):
-            result = call.exchange(call.dialect(load.chat), request)
+            result = _result(call, request)
         usage = _counted(request, result)
         call.settle(usage)
         return replace(result, usage=usage, model=call.config.address)
@@ -53,6 +53,15 @@ class ChatService:
         if call.config.quirks.inline_images:
             refuse_links(request.messages)
         return call
+
+
+def _result(call: OngoingCall, request: ChatRequest) -> ChatResult:
+    """The whole answer, of a stream where the model gives no other."""
+    dialect = call.dialect(load.chat)
+    if not call.config.quirks.only_streams:
+        return call.exchange(dialect, request)
+    with closing(call.open_stream(dialect, replace(request, stream=True))) as deltas:
+        return fold(deltas)
 
 
 @contextmanager

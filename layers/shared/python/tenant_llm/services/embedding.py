@@ -32,8 +32,11 @@ class EmbeddingService:
             if not item:
                 raise InvalidRequest(f"input[{index}] is {item!r}: it must not be empty", param=f"input[{index}]")
         call = self._invocation.begin(caller, ModelType.EMBEDDING, model)
-        dialect = call.dialect(load.embedding)
-        quirks, weights = call.config.quirks, [tokens.most_tokens(item) for item in request.inputs]
+        dialect, quirks = call.dialect(load.embedding), call.config.quirks
+        if request.purpose == "query" and quirks.query_prefix:
+            said = [f"{quirks.query_prefix}{item}" if isinstance(item, str) else item for item in request.inputs]
+            request = replace(request, inputs=said)
+        weights = [tokens.most_tokens(item) for item in request.inputs]
         parts = batches(request.inputs, quirks.max_batch, weights, quirks.max_batch_tokens)
         requests = [replace(request, inputs=part) for part in parts]
         results = in_parallel(lambda part: call.exchange(dialect, part), requests)
