@@ -3,24 +3,25 @@
 import json
 from base64 import b64encode
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
 import pytest
 
 from tenant_llm.domain.call import Caller
-from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, Choice
+from tenant_llm.domain.chat import ChatDelta, ChatResult, Choice
 from tenant_llm.domain.embedding import EmbeddingResult
 from tenant_llm.domain.errors import DeadlineExceeded, ModelNotAuthorized, RateLimited
 from tenant_llm.domain.link import Link
 from tenant_llm.domain.rerank import Ranked, RerankResult
-from tenant_llm.domain.speech2text import TranscriptionResult
-from tenant_llm.domain.tts import SpeechResult
+from tenant_llm.domain.speech2text import TranscriptionDelta, TranscriptionResult
+from tenant_llm.domain.tts import SpeechDelta, SpeechResult
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import Json, JsonObject
+from tenant_llm.services.tts import SpeechStream
 from tests.support.events import load_event
-from tests.support.functions import Handler, LambdaContext, directly, over_http
+from tests.support.functions import Handler, LambdaContext, directly, over_http, with_body
 
 _MODEL = "m@F"
 _USAGE = Usage(3, 2)
@@ -48,15 +49,21 @@ class _Service:
             raise self.answer
         return self.answer
 
-    def stream(self, caller: Caller, model: str | None, request: ChatRequest) -> Generator[ChatDelta]:
-        self.invoke(caller, model, request)
-        return self._deltas()
+    def stream(self, caller: Caller, model: str | None, request: object, link: Link | None = None) -> Any:
+        self.invoke(caller, model, request, link)
+        match self.answer:
+            case SpeechResult(audio, content_type):
+                silence = SpeechDelta(content_type=content_type, model=_MODEL)
+                return SpeechStream(self._deltas(replace(silence, audio=audio), replace(silence, usage=_USAGE)))
+            case TranscriptionResult(text):
+                return self._deltas(TranscriptionDelta(text), TranscriptionDelta(result=self.answer))
+        return self._deltas(ChatDelta("Hi", model=_MODEL), ChatDelta(usage=_USAGE, model=_MODEL))
 
-    def _deltas(self) -> Generator[ChatDelta]:
-        yield ChatDelta("Hi", model=_MODEL)
+    def _deltas[Delta](self, first: Delta, last: Delta) -> Generator[Delta]:
+        yield first
         if self.broken_by is not None:
             raise self.broken_by
-        yield ChatDelta(usage=_USAGE, model=_MODEL)
+        yield last
 
 
 def _function(monkeypatch: pytest.MonkeyPatch, model_type: str, answer: Any = None) -> tuple[Handler, _Service]:
@@ -190,7 +197,11 @@ def test_speech_too_large_to_answer_names_the_way_out(monkeypatch: pytest.Monkey
 
 
 def _events(answer: JsonObject) -> list[str]:
-    return [frame.removeprefix("data: ") for frame in answer["body"].split("\n\n") if frame]
+    return _frames(answer["body"])
+
+
+def _frames(text: str) -> list[str]:
+    return [frame.removeprefix("data: ") for frame in text.split("\n\n") if frame]
 
 
 def test_a_stream_is_answered_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,6 +232,59 @@ def test_a_stream_that_breaks_off_ends_with_its_error(monkeypatch: pytest.Monkey
 
     assert json.loads(events[1])["choices"][0]["delta"] == {"content": "Hi"}
     assert json.loads(events[-1])["error"]["code"] == "deadline_exceeded"
+
+
+def test_a_streamed_transcript_is_openais_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, service = _function(monkeypatch, "speech2text")
+    event = {**load_event("direct/invoke_speech2text"), "stream": True}
+
+    events = [json.loads(text) for text in _frames(directly(handler, event))[:-1]]
+
+    assert events == [
+        {"type": "transcript.text.delta", "delta": "Hi"},
+        {
+            "type": "transcript.text.done",
+            "text": "Hi",
+            "model": _MODEL,
+            "usage": {"type": "tokens", "input_tokens": 3, "output_tokens": 2, "total_tokens": 5},
+        },
+    ]
+    assert service.asked[0][2].params == {}
+
+
+def test_streamed_speech_may_come_in_openais_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, _ = _function(monkeypatch, "tts")
+    event = load_event("http/speech")
+    body = {**json.loads(event["body"]), "stream_format": "sse"}
+
+    answer: Json = handler(with_body(event, body), LambdaContext())
+
+    assert answer["headers"]["content-type"] == "text/event-stream"
+    assert [json.loads(text) for text in _events(answer)[:-1]] == [
+        {"type": "speech.audio.delta", "audio": b64encode(b"ID3").decode()},
+        {
+            "type": "speech.audio.done",
+            "model": _MODEL,
+            "usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5},
+        },
+    ]
+    assert _events(answer)[-1] == "[DONE]"
+
+
+def test_audio_that_breaks_off_in_a_buffered_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, service = _function(monkeypatch, "tts")
+    service.broken_by = DeadlineExceeded("over")
+
+    assert over_http(handler, load_event("http/speech"))[0] == 504
+
+
+def test_events_of_speech_that_breaks_off_end_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, service = _function(monkeypatch, "tts")
+    service.broken_by = DeadlineExceeded("over")
+
+    events = _frames(directly(handler, {**load_event("direct/invoke_tts"), "stream_format": "sse"}))
+
+    assert [list(json.loads(event)) for event in events] == [["type", "audio"], ["error"]]
 
 
 @pytest.mark.parametrize("model_type", sorted(_RESULTS))

@@ -62,6 +62,27 @@ def test_unknown_fields_are_params_and_a_stream_that_is_not_wanted_is_nothing() 
 
     assert asked.request.params == {"diarize": "true"}
     assert asked.request.prompt == "p"
+    assert not asked.stream
+
+
+def test_a_stream_that_is_wanted_is_no_parameter() -> None:
+    form, direct = ask_transcription(_form(stream="true")), ask_transcription(_call({"audio": "AAAA", "stream": True}))
+
+    assert (form.stream, form.request.params) == (direct.stream, direct.request.params) == (True, {})
+
+
+@pytest.mark.parametrize(("wanted", "events"), [(None, False), ("audio", False), ("sse", True)])
+def test_how_speech_is_streamed_is_for_us_and_not_for_the_provider(wanted: str | None, *, events: bool) -> None:
+    asked = ask_speech(_call({"input": "Hi", "stream_format": wanted, "instructions": "cheerful"}))
+
+    assert (asked.events, asked.request.params) == (events, {"instructions": "cheerful"})
+
+
+def test_events_are_not_uploaded() -> None:
+    with pytest.raises(InvalidRequest, match="events are not uploaded") as caught:
+        ask_speech(_call({"input": "Hi", "stream_format": "sse", "output_url": _SIGNED}))
+
+    assert caught.value.param == "output_url"
 
 
 def test_a_direct_event_has_the_audio_in_base64() -> None:
@@ -83,10 +104,9 @@ def test_a_direct_event_has_the_audio_in_base64() -> None:
         (_call({}, Form({"model": "m"}, {})), "file"),
         (_call({}, Form({}, {"file": File("a.wav", b"")})), "file"),
         (_call({"audio": "***"}, direct=True), "audio"),
-        (_form(stream="true"), "stream"),
     ],
 )
-def test_a_call_without_audio_or_for_a_stream_is_refused(call: Call, param: str) -> None:
+def test_a_call_without_audio_is_refused(call: Call, param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         ask_transcription(call)
 

@@ -8,17 +8,18 @@ from uuid import uuid4
 
 from tenant_llm import bootstrap
 from tenant_llm.domain.call import Caller
-from tenant_llm.domain.chat import ChatRequest, ChatResult
+from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.embedding import EmbeddingRequest, EmbeddingResult
 from tenant_llm.domain.image2text import DescriptionRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.rerank import RerankRequest, RerankResult
-from tenant_llm.domain.speech2text import TranscriptionRequest, TranscriptionResult
+from tenant_llm.domain.speech2text import TranscriptionDelta, TranscriptionRequest, TranscriptionResult
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.tts import SpeechRequest, SpeechResult
 from tenant_llm.domain.wire import File, JsonObject
 from tenant_llm.services.invocation import Started
+from tenant_llm.services.tts import SpeechStream
 from tenant_llm.settings import settings
 
 
@@ -45,7 +46,7 @@ class ChatModel(Model):
         caller = self._caller(params)
         return bootstrap.chat_service().invoke(caller, self.config.address, _chat_request(messages, params))
 
-    def chat_stream(self, messages: str | Sequence[JsonObject], **params: Any) -> Started:
+    def chat_stream(self, messages: str | Sequence[JsonObject], **params: Any) -> Started[ChatDelta]:
         """The same in deltas as they arrive; the last carries the usage. ``close()`` hangs up."""
         params = {**self.params, **params}
         caller = self._caller(params)
@@ -105,8 +106,13 @@ class Speech2TextModel(Model):
         """The text of a recording: its bytes, its file's path, or an open file."""
         params = {**self.params, **params}
         caller = self._caller(params)
-        request = TranscriptionRequest(_file(audio), params.pop("language", None), params.pop("prompt", None), params)
-        return bootstrap.speech2text_service().invoke(caller, self.config.address, request)
+        return bootstrap.speech2text_service().invoke(caller, self.config.address, _transcription(audio, params))
+
+    def transcription_stream(self, audio: bytes | str | Path | BinaryIO, **params: Any) -> Started[TranscriptionDelta]:
+        """The same in deltas as they arrive; the last carries the result with its usage. ``close()`` hangs up."""
+        params = {**self.params, **params}
+        caller = self._caller(params)
+        return bootstrap.speech2text_service().stream(caller, self.config.address, _transcription(audio, params))
 
 
 class TtsModel(Model):
@@ -116,10 +122,13 @@ class TtsModel(Model):
         """The audio of a text; ``voice``, ``format`` and ``speed`` as OpenAI has them."""
         params = {**self.params, **params}
         caller = self._caller(params)
-        request = SpeechRequest(
-            text, params.pop("voice", None), params.pop("format", None), params.pop("speed", None), params
-        )
-        return bootstrap.tts_service().invoke(caller, self.config.address, request)
+        return bootstrap.tts_service().invoke(caller, self.config.address, _speech(text, params))
+
+    def tts_stream(self, text: str, **params: Any) -> SpeechStream:
+        """The same in deltas as they arrive; the last carries the usage and no audio. ``close()`` hangs up."""
+        params = {**self.params, **params}
+        caller = self._caller(params)
+        return bootstrap.tts_service().stream(caller, self.config.address, _speech(text, params))
 
 
 def model_object(config: ModelConfig, lang: str, params: Mapping[str, Any]) -> Model:
@@ -150,6 +159,14 @@ def _chat_request(messages: str | Sequence[JsonObject], params: dict[str, Any]) 
         response_format=params.pop("response_format", None),
         params=params,
     )
+
+
+def _transcription(audio: bytes | str | Path | BinaryIO, params: dict[str, Any]) -> TranscriptionRequest:
+    return TranscriptionRequest(_file(audio), params.pop("language", None), params.pop("prompt", None), params)
+
+
+def _speech(text: str, params: dict[str, Any]) -> SpeechRequest:
+    return SpeechRequest(text, params.pop("voice", None), params.pop("format", None), params.pop("speed", None), params)
 
 
 def _data_url(image: bytes) -> str:

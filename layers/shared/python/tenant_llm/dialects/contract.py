@@ -8,6 +8,9 @@ is not one of the common shapes ``transport.errors`` knows.
 
 A module whose answers are jobs is a ``JobDialect`` too; one whose whole results come in events renders a ``framing``
 and is an ``EventDialect`` instead.
+
+Audio and transcripts may be streamed: ``ChunkStream`` and ``EventStream`` are halves that a module may have beside. One
+without them is streamed in one piece.
 """
 
 from collections.abc import Iterable, Iterator
@@ -56,6 +59,21 @@ class EventDialect[Request, Result](Protocol):
     def render(self, request: Request, target: Target) -> WireRequest: ...
 
     def parse_events(self, events: Iterable[ServerEvent], request: Request, target: Target) -> Result: ...
+
+
+class ChunkStream[Request, Delta](Protocol):
+    """The half that streams an answer without framing: it is what ``parse`` understands, while it arrives."""
+
+    def parse_chunks(
+        self, head: WireResponse, chunks: Iterable[bytes], request: Request, target: Target
+    ) -> Iterator[Delta]:
+        """The deltas, none before the answer is known to be no refusal; ``head`` is the answer without its body."""
+
+
+class EventStream[Request, Delta](Protocol):
+    """The half that streams an answer with a framing."""
+
+    def parse_stream(self, events: Iterable[ServerEvent], request: Request, target: Target) -> Iterator[Delta]: ...
 
 
 type EmbeddingDialect = Dialect[EmbeddingRequest, EmbeddingResult]

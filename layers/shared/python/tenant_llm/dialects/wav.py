@@ -4,6 +4,7 @@ import wave
 from io import BytesIO
 
 _BYTES_A_SAMPLE = 2
+_UNKNOWN_SIZE = b"\xff\xff\xff\xff"
 
 
 def wav(samples: bytes, rate: int) -> bytes:
@@ -15,3 +16,9 @@ def wav(samples: bytes, rate: int) -> bytes:
         writer.setframerate(rate)
         writer.writeframes(samples)
     return file.getvalue()
+
+
+def open_head(rate: int) -> bytes:
+    """The head alone, for samples whose number is not known yet: both sizes say so, as writers to a pipe have them."""
+    head = wav(b"", rate)
+    return head[:4] + _UNKNOWN_SIZE + head[8:-4] + _UNKNOWN_SIZE

@@ -39,12 +39,16 @@ chain of them), FLAC tells its length and checksum first (https://www.rfc-editor
 
 _KINDS = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/pcm": "pcm", "audio/l16": "pcm"}
 _HEADS = {b"RIFF": "wav", b"OggS": "ogg", b"fLaC": "flac"}
-_ID3_HEAD, _ID3_TAIL = 10, 128
+ID3_HEAD, ID3_TAIL = 10, 128
+TAIL_MARK = b"TAG"
+MARKED = 40
+"""Bytes of a first frame that tell whether it holds a count."""
+
 _COUNTS = (b"Xing", b"Info", b"VBRI")
 _COUNT_PLACES = (13, 21, 36)
 """Where the count of frames stands in the first frame of an MP3 file, by its channels and version of MPEG:
 http://gabriel.mp3-tech.org/mp3infotag.html."""
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
+UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 """What writers of a WAV head leave where they do not know yet how much will follow."""
 
 
@@ -65,7 +69,7 @@ def joined(parts: Sequence[bytes], content_type: str) -> bytes:
     """
     if len(parts) == 1:
         return parts[0]
-    kinds = {_HEADS.get(part[:4]) or _KINDS.get(content_type) for part in parts}
+    kinds = {kind(part, content_type) for part in parts}
     if kinds == {"pcm"}:
         return b"".join(parts)
     if kinds == {"mp3"}:
@@ -75,21 +79,34 @@ def joined(parts: Sequence[bytes], content_type: str) -> bytes:
     raise MalformedAnswer(f"the provider's audio is {content_type!r}, whose parts cannot be put together")
 
 
-def _frames(mp3: bytes) -> bytes:
-    """The frames of an MP3 file without tags (https://id3.org/id3v2.4.0-structure).
+def kind(start: bytes, content_type: str) -> str | None:
+    """What audio is by its first four bytes, else by what it was delivered as."""
+    return _HEADS.get(start[:4]) or _KINDS.get(content_type)
 
-    The count of frames at its head is of this part alone, and players would stop there; the frame that holds it is a
-    silent one when it is not marked.
+
+def _frames(mp3: bytes) -> bytes:
+    """The frames of an MP3 file without tags (https://id3.org/id3v2.4.0-structure)."""
+    mp3 = unmarked(mp3[id3_size(mp3) :])
+    return mp3[:-ID3_TAIL] if mp3[-ID3_TAIL:].startswith(TAIL_MARK) else mp3
+
+
+def id3_size(start: bytes) -> int:
+    """Bytes of the tag before the frames, by its first ten; 0 where there is none."""
+    size = 0
+    if start[:3] != b"ID3" or len(start) < ID3_HEAD:
+        return size
+    for byte in start[6:ID3_HEAD]:  # seven bits each
+        size = size << 7 | byte & 0x7F
+    return ID3_HEAD + size
+
+
+def unmarked(frames: bytes) -> bytes:
+    """Frames whose first one is not marked as the count of them, by its first forty bytes.
+
+    The count is of this part alone, and players would stop there; the frame that holds it is a silent one without.
     """
-    if mp3[:3] == b"ID3" and len(mp3) >= _ID3_HEAD:
-        size = 0
-        for byte in mp3[6:_ID3_HEAD]:  # seven bits each
-            size = size << 7 | byte & 0x7F
-        mp3 = mp3[_ID3_HEAD + size :]
-    if mp3[-_ID3_TAIL:][:3] == b"TAG":
-        mp3 = mp3[:-_ID3_TAIL]
-    place = next((place for place in _COUNT_PLACES if mp3[place : place + 4] in _COUNTS), None)
-    return mp3 if place is None else mp3[:place] + bytes(4) + mp3[place + 4 :]
+    place = next((place for place in _COUNT_PLACES if frames[place : place + 4] in _COUNTS), None)
+    return frames if place is None else frames[:place] + bytes(4) + frames[place + 4 :]
 
 
 def _wav(parts: Sequence[bytes]) -> bytes:
@@ -112,7 +129,7 @@ def _chunks(wav: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = 12
     while at + 8 <= len(wav):
         name, size = wav[at : at + 4], int.from_bytes(wav[at + 4 : at + 8], "little")
-        if name == b"data" and size in _UNKNOWN_SIZES:
+        if name == b"data" and size in UNKNOWN_SIZES:
             size = len(wav)
         yield name, wav[at + 8 : at + 8 + size]
         at += 8 + size + size % 2

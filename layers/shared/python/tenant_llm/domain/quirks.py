@@ -31,6 +31,7 @@ class Quirks:
         max_text_bytes: the same in bytes of UTF-8, in its stead.
         only_streams: whether a chat is answered as a stream alone; the service puts a whole answer together.
         query_prefix: what stands before a query to embed, as the model was trained; documents go without.
+        streaming: fields of the form that ask for a transcript in events; without them it is fetched whole.
         inline_images: whether images go as ``data:`` URLs only; a link is refused.
 
     A cap that is split by may be lower than the provider's, one that is refused by may not: what could pass is for the
@@ -57,6 +58,7 @@ class Quirks:
     max_text_bytes: int | None = None
     only_streams: bool | None = None
     query_prefix: str | None = None
+    streaming: Mapping[str, Json] = field(default_factory=dict)
     inline_images: bool | None = None
 
     def merge(self, over: "Quirks") -> "Quirks":

@@ -1,6 +1,6 @@
 """Tts: text in, audio out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tenant_llm.domain.usage import Usage
@@ -26,3 +26,18 @@ class SpeechResult:
     content_type: str = "audio/mpeg"
     usage: Usage | None = None
     model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechDelta:
+    """A piece of streamed audio; each has the media type of the whole. A later ``usage`` replaces an earlier one."""
+
+    audio: bytes = field(default=b"", repr=False)
+    content_type: str = "audio/mpeg"
+    usage: Usage | None = None
+    model: str = ""
+
+
+def in_one_piece(result: SpeechResult) -> Iterator[SpeechDelta]:
+    """A whole result as a stream."""
+    yield SpeechDelta(result.audio, result.content_type, result.usage, result.model)

@@ -1,7 +1,7 @@
 """Chat: whole answers and streamed ones."""
 
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import replace
 
 from tenant_llm.dialects import load
@@ -9,11 +9,11 @@ from tenant_llm.dialects.content import refuse_links
 from tenant_llm.domain import tokens
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult, fold
-from tenant_llm.domain.errors import DeadlineExceeded, InvalidRequest, TenantLLMError
+from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
-from tenant_llm.domain.settlement import CallStatus
 from tenant_llm.domain.usage import Usage, reported
 from tenant_llm.services.invocation import Invocation, OngoingCall, Started
+from tenant_llm.services.settling import hang_up_settled, settled
 
 
 class ChatService:
@@ -27,13 +27,13 @@ class ChatService:
     ) -> ChatResult:
         """The whole answer, settled; ``model`` of the result is the address that answered."""
         call = self._begin(caller, model, request, model_type)
-        with _hang_up_settled(call, request):
+        with hang_up_settled(call, lambda: tokens.chat_usage(request, ())):
             result = _result(call, request)
         usage = _counted(request, result)
         call.settle(usage)
         return replace(result, usage=usage, model=call.config.address)
 
-    def stream(self, caller: Caller, model: str | None, request: ChatRequest) -> Started:
+    def stream(self, caller: Caller, model: str | None, request: ChatRequest) -> Started[ChatDelta]:
         """The answer in deltas as they arrive; the last one carries the usage and comes after the call is settled.
 
         Errors before the first delta raise here. ``close`` hangs up on the provider and settles what was
@@ -41,9 +41,18 @@ class ChatService:
         """
         call = self._begin(caller, model, request, ModelType.CHAT)
         streamed = replace(request, stream=True)
-        with _hang_up_settled(call, streamed):
-            deltas = call.open_stream(call.dialect(load.chat), streamed)
-        return Started(_settled(call, deltas, streamed))
+        with hang_up_settled(call, lambda: tokens.chat_usage(streamed, ())):
+            deltas = _opened(call, streamed)
+        address = call.config.address
+        received: list[ChatDelta] = []
+        return Started(
+            settled(
+                call,
+                _handed(deltas, received, address),
+                lambda status: _delivered(streamed, received, complete=status == "ok"),
+                lambda usage: ChatDelta(usage=usage, model=address),
+            )
+        )
 
     def _begin(self, caller: Caller, model: str | None, request: ChatRequest, model_type: ModelType) -> OngoingCall:
         """The call, once it is known that there is something to ask, and in a form that the provider takes."""
@@ -57,47 +66,23 @@ class ChatService:
 
 def _result(call: OngoingCall, request: ChatRequest) -> ChatResult:
     """The whole answer, of a stream where the model gives no other."""
-    dialect = call.dialect(load.chat)
     if not call.config.quirks.only_streams:
-        return call.exchange(dialect, request)
-    with closing(call.open_stream(dialect, replace(request, stream=True))) as deltas:
+        return call.exchange(call.dialect(load.chat), request)
+    with closing(_opened(call, replace(request, stream=True))) as deltas:
         return fold(deltas)
 
 
-@contextmanager
-def _hang_up_settled(call: OngoingCall, request: ChatRequest) -> Iterator[None]:
-    """Book what a caller asked for who hangs up before a word comes: the provider has taken it in, and bills it."""
-    try:
-        yield
-    except DeadlineExceeded:
-        if call.caller.deadline.line.hung_up:
-            call.settle(tokens.chat_usage(request, ()), "client_disconnected")
-        raise
+def _opened(call: OngoingCall, request: ChatRequest) -> Started[ChatDelta]:
+    return call.open_stream(call.dialect(load.chat), lambda exchange: exchange.deltas(request))
 
 
-def _settled(call: OngoingCall, deltas: Started, request: ChatRequest) -> Generator[ChatDelta]:
-    """The deltas without their usage, which comes last of all, when it is booked, whatever ended the stream."""
-    address = call.config.address
-    received: list[ChatDelta] = []
-    status: CallStatus = "interrupted"
-    try:
-        with closing(deltas):
-            for delta in deltas:
-                received.append(delta)
-                if delta != ChatDelta(usage=delta.usage, model=delta.model):
-                    yield replace(delta, usage=None, model=address)
-        status = "ok"
-    except GeneratorExit:
-        status = "client_disconnected"
-        raise
-    except TenantLLMError:
-        if call.caller.deadline.line.hung_up:
-            status = "client_disconnected"
-        raise
-    finally:
-        usage = _delivered(request, received, complete=status == "ok")
-        call.settle(usage, status)
-    yield ChatDelta(usage=usage, model=address)
+def _handed(deltas: Started[ChatDelta], received: list[ChatDelta], address: str) -> Generator[ChatDelta]:
+    """The deltas as they are handed on, without their usage, which comes last of all; all that came is noted."""
+    with closing(deltas):
+        for delta in deltas:
+            received.append(delta)
+            if delta != ChatDelta(usage=delta.usage, model=delta.model):
+                yield replace(delta, usage=None, model=address)
 
 
 def _counted(request: ChatRequest, result: ChatResult) -> Usage:

@@ -17,6 +17,7 @@ _PAUSES = (0.2, 0.3, 0.5, 0.8, 1.3)
 _LONGEST_PAUSE = 2.0
 _REPORT_SECONDS = 5.0
 _CANCEL_SECONDS = 0.5
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,20 @@ class Exchange:
             return
         with self._stream(wire) as events:
             yield from self.dialect.parse_stream(events, self.target)
+
+    def pieces(self, request: Any, in_one_piece: Callable[[Any], Iterator[Any]]) -> Generator[Any]:
+        """The deltas of audio or a transcript; of a wire that has no such half the whole result, in one piece."""
+        wire = self.dialect.render(request, self.target)
+        parse_stream = getattr(self.dialect, "parse_stream", None)
+        parse_chunks = getattr(self.dialect, "parse_chunks", None)
+        if wire.framing is not None and parse_stream:
+            with self._stream(wire) as events:
+                yield from parse_stream(events, request, self.target)
+        elif wire.framing is None and parse_chunks:
+            with self.transport.stream_bytes(wire, self.target, self.deadline, self._parse_error) as (headers, chunks):
+                yield from parse_chunks(WireResponse(_OK, b"", headers), chunks, request, self.target)
+        else:
+            yield from in_one_piece(self.result(request))
 
     def _job_deltas(self, job: WireResponse, request: ChatRequest) -> Generator[ChatDelta]:
         """What a job streams, and then the usage that its last answer tells; a job without a stream in one piece."""

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import override
 
-from tenant_llm.dialects.contract import ChatDialect, Dialect, EventDialect
+from tenant_llm.dialects.contract import Dialect, EventDialect
 from tenant_llm.domain.call import Caller
-from tenant_llm.domain.chat import ChatDelta, ChatRequest
 from tenant_llm.domain.errors import (
     CredentialMissing,
     CredentialRejected,
@@ -92,10 +91,10 @@ class OngoingCall:
         with self._watched():
             return self._with_fresh_key(attempt)
 
-    def open_stream(self, dialect: ChatDialect, request: ChatRequest) -> "Started":
+    def open_stream[Delta](self, dialect: object, deltas: Callable[[Exchange], Generator[Delta]]) -> "Started[Delta]":
         """The deltas of a streamed answer. The first has arrived when this returns: errors before it raise here."""
         with self._watched():
-            return self._with_fresh_key(lambda target: Started(self._exchange(dialect, target).deltas(request)))
+            return self._with_fresh_key(lambda target: Started(deltas(self._exchange(dialect, target))))
 
     def settle(self, usage: Usage, status: CallStatus = "ok") -> None:
         """Book the usage, once whoever repeats the call, and tell logs and metrics."""
@@ -140,18 +139,19 @@ class OngoingCall:
         return (monotonic() - self.started) * 1000
 
 
-class Started(Iterator[ChatDelta]):
-    """A generator of deltas that has run to its first: errors before it are raised here, and ``close`` unwinds it."""
+class Started[Delta](Iterator[Delta]):
+    """A generator of deltas that has run to its ``first``: errors before it are raised here, ``close`` unwinds it."""
 
-    def __init__(self, deltas: Generator[ChatDelta]) -> None:
+    def __init__(self, deltas: Generator[Delta]) -> None:
         self._deltas = deltas
-        self._first = next(deltas, None)
+        self.first = next(deltas, None)
+        self._begun = self.first is None
 
     @override
-    def __next__(self) -> ChatDelta:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
+    def __next__(self) -> Delta:
+        if not self._begun and self.first is not None:
+            self._begun = True
+            return self.first
         return next(self._deltas)
 
     def close(self) -> None:

@@ -1,8 +1,11 @@
 """Speech2text: audio in, text out."""
 
-from dataclasses import replace
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 from tenant_llm.dialects import load
+from tenant_llm.dialects.contract import Speech2TextDialect
 from tenant_llm.domain import tokens
 from tenant_llm.domain.audio import endings
 from tenant_llm.domain.call import Caller
@@ -10,11 +13,14 @@ from tenant_llm.domain.errors import InvalidRequest, PayloadTooLarge
 from tenant_llm.domain.link import Link
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
-from tenant_llm.domain.speech2text import TranscriptionRequest, TranscriptionResult
+from tenant_llm.domain.speech2text import TranscriptionDelta, TranscriptionRequest, TranscriptionResult, in_one_piece
 from tenant_llm.domain.usage import Usage, reported
 from tenant_llm.domain.wire import File
 from tenant_llm.services.audio_url import AudioLinks
-from tenant_llm.services.invocation import Invocation
+from tenant_llm.services.invocation import Invocation, OngoingCall, Started
+from tenant_llm.services.settling import hang_up_settled, settled
+
+_STREAMED = (None, "json", "text", "diarized_json")
 
 
 class Speech2TextService:
@@ -37,15 +43,81 @@ class Speech2TextService:
                 neither name nor type tells is for the provider to judge.
             PayloadTooLarge: When it is larger than the provider takes.
         """
+        call, dialect, request = self._begin(caller, model, request, source)
+        with hang_up_settled(call, lambda: _usage(TranscriptionResult(""))):
+            result = call.exchange(dialect, request)
+        usage = _usage(result)
+        call.settle(usage)
+        return replace(result, usage=usage, model=call.config.address)
+
+    def stream(
+        self, caller: Caller, model: str | None, request: TranscriptionRequest, source: Link | None = None
+    ) -> Started[TranscriptionDelta]:
+        """The transcript as it is written, and the result, when the call is settled; of some providers in one piece.
+
+        Errors before the first delta raise here. ``close`` hangs up on the provider. A transcript that breaks off is
+        booked with the tokens of what there was of it, as output; what the audio would have cost no one has told.
+
+        Raises:
+            InvalidRequest: As ``invoke`` does, and when the format has no pieces.
+            PayloadTooLarge: As ``invoke`` does.
+        """
+        wanted = request.params.get("response_format")
+        if wanted not in _STREAMED:
+            raise InvalidRequest(
+                f"response_format is {wanted!r}: a transcript is streamed as {', '.join(filter(None, _STREAMED))}",
+                param="response_format",
+            )
+        call, dialect, request = self._begin(caller, model, request, source)
+        params = {name: value for name, value in request.params.items() if value != "text" or name != "response_format"}
+        streamed = replace(request, stream=True, params=params)
+        with hang_up_settled(call, lambda: _usage(TranscriptionResult(""))):
+            deltas = call.open_stream(dialect, lambda exchange: exchange.pieces(streamed, in_one_piece))
+        heard = _Heard()
+        return Started(
+            settled(
+                call,
+                _handed(deltas, heard),
+                lambda _: _usage(heard.result or TranscriptionResult(heard.text)),
+                lambda usage: _last(heard, usage, call.config.address),
+            )
+        )
+
+    def _begin(
+        self, caller: Caller, model: str | None, request: TranscriptionRequest, source: Link | None
+    ) -> tuple[OngoingCall, Speech2TextDialect, TranscriptionRequest]:
+        """The call, and what is asked with the audio in it, which the provider takes."""
         call = self._invocation.begin(caller, ModelType.SPEECH2TEXT, model)
         dialect = call.dialect(load.speech2text)
         if source is not None:
             request = replace(request, audio=self._links.fetch(source, caller.deadline, request.audio))
         _check(request.audio, call.config.quirks, "file" if source is None else source.param)
-        result = call.exchange(dialect, request)
-        usage = _usage(result)
-        call.settle(usage)
-        return replace(result, usage=usage, model=call.config.address)
+        return call, dialect, request
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What there is of a transcript so far."""
+
+    text: str = ""
+    result: TranscriptionResult | None = None
+
+
+def _handed(deltas: Started[TranscriptionDelta], heard: _Heard) -> Generator[TranscriptionDelta]:
+    """The deltas as they are handed on, without the result; a transcript that came whole is one of them."""
+    with closing(deltas):
+        for delta in deltas:
+            heard.text += delta.text
+            heard.result = delta.result or heard.result
+            if delta.text or delta.segment:
+                yield replace(delta, result=None)
+    if heard.result is not None and heard.result.text and not heard.text:
+        yield TranscriptionDelta(heard.result.text)
+
+
+def _last(heard: _Heard, usage: Usage, address: str) -> TranscriptionDelta:
+    result = heard.result or TranscriptionResult(heard.text)
+    return TranscriptionDelta(result=replace(result, usage=usage, model=address))
 
 
 def _check(audio: File, quirks: Quirks, param: str) -> None:

@@ -1,22 +1,45 @@
 """Tts: text in, audio out."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 from tenant_llm.dialects import load
 from tenant_llm.domain import tokens
 from tenant_llm.domain.audio import JOINABLE, joined
+from tenant_llm.domain.audio_join import Join
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.link import Link
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.passages import passages, utf8_size
 from tenant_llm.domain.quirks import Quirks
-from tenant_llm.domain.tts import SpeechRequest, SpeechResult
-from tenant_llm.domain.usage import Usage
+from tenant_llm.domain.tts import SpeechDelta, SpeechRequest, SpeechResult, in_one_piece
+from tenant_llm.domain.usage import Usage, reported
 from tenant_llm.services.audio_url import AudioLinks
-from tenant_llm.services.batches import in_parallel, total_usage
-from tenant_llm.services.invocation import Invocation
+from tenant_llm.services.batches import in_parallel
+from tenant_llm.services.invocation import Invocation, OngoingCall, Started
+from tenant_llm.services.settling import hang_up_settled, settled
+
+
+@dataclass(slots=True)
+class _Passage:
+    """A text that a provider has begun to speak, what it has told of the usage, and whether it has come to the end."""
+
+    text: str
+    usage: Usage | None = None
+    whole: bool = False
+
+
+class SpeechStream(Started[SpeechDelta]):
+    """Audio as it arrives. What it is, is known before any of it is read."""
+
+    @property
+    def content_type(self) -> str:
+        """The media type."""
+        return (self.first or SpeechDelta()).content_type
 
 
 class TtsService:
@@ -40,26 +63,109 @@ class TtsService:
         Raises:
             InvalidRequest: When there is no text, or too much of it for a format whose parts cannot be put together.
         """
-        if not request.text.strip():
-            raise InvalidRequest(f"input is {request.text!r}: there is nothing to speak", param="input")
-        call = self._invocation.begin(caller, ModelType.TTS, model)
+        call, parts = self._begin(caller, model, request)
         dialect = call.dialect(load.tts)
-        texts = _passages(request, call.config.quirks)
         if target is not None:
             self._links.check(target)
-        results = in_parallel(
-            lambda part: call.exchange(dialect, part), [replace(request, text=text) for text in texts]
-        )
+        begun: list[_Passage] = []
+
+        def spoken(part: SpeechRequest) -> SpeechResult:
+            begun.append(_Passage(part.text))
+            return call.exchange(dialect, part)
+
+        with hang_up_settled(call, lambda: _usage(begun)):
+            results = in_parallel(spoken, parts)
         result = replace(results[0], audio=joined([part.audio for part in results], results[0].content_type))
-        spoken = sum(tokens.text_tokens(text) for text in texts)
-        usage = total_usage(part.usage for part in results) or Usage(spoken, estimated=True)
-        if not usage.native:
-            usage = replace(usage, native={"characters": sum(len(text) for text in texts)})
+        usage = _usage(
+            [_Passage(part.text, result.usage, whole=True) for part, result in zip(parts, results, strict=True)]
+        )
         call.settle(usage)
         if target is not None:
             already = f"; the speech was made and is counted ({usage.total_tokens} tokens)"
             self._links.upload(target, result.audio, result.content_type, caller.deadline, already)
         return replace(result, usage=usage, model=call.config.address)
+
+    def stream(self, caller: Caller, model: str | None, request: SpeechRequest) -> SpeechStream:
+        """The audio as it arrives; the last delta has none and carries the usage, when the call is settled.
+
+        Passages of a long text are spoken one after the other, so that the first is heard soon. Errors before the first
+        byte raise here. ``close`` hangs up on the provider. Whoever ends it, every passage that a provider has begun to
+        speak is booked with the whole of its text: the provider has taken that, and bills it; no later one is.
+
+        Raises:
+            InvalidRequest: As ``invoke`` does.
+        """
+        call, parts = self._begin(caller, model, request)
+        dialect = call.dialect(load.tts)
+
+        def opened(part: SpeechRequest) -> Started[SpeechDelta]:
+            return call.open_stream(dialect, lambda exchange: exchange.pieces(part, in_one_piece))
+
+        with hang_up_settled(call, lambda: _usage([_Passage(parts[0].text)])):
+            first = opened(parts[0])
+        silence = SpeechDelta(content_type=(first.first or SpeechDelta()).content_type, model=call.config.address)
+        begun: list[_Passage] = []
+        return SpeechStream(
+            settled(
+                call,
+                _spoken(opened, first, parts, begun, silence),
+                lambda _: _usage(begun),
+                lambda usage: replace(silence, usage=usage),
+            )
+        )
+
+    def _begin(
+        self, caller: Caller, model: str | None, request: SpeechRequest
+    ) -> tuple[OngoingCall, list[SpeechRequest]]:
+        """The call, and the text as the provider takes it."""
+        if not request.text.strip():
+            raise InvalidRequest(f"input is {request.text!r}: there is nothing to speak", param="input")
+        call = self._invocation.begin(caller, ModelType.TTS, model)
+        return call, [replace(request, text=text) for text in _passages(request, call.config.quirks)]
+
+
+def _spoken(
+    opened: Callable[[SpeechRequest], Started[SpeechDelta]],
+    first: Started[SpeechDelta],
+    parts: Sequence[SpeechRequest],
+    begun: list[_Passage],
+    silence: SpeechDelta,
+) -> Generator[SpeechDelta]:
+    """The audio of all passages, which are noted when a provider begins to speak them; the first has begun."""
+    join = Join(silence.content_type)
+    for part in parts:
+        deltas = opened(part) if begun else first
+        passage = _Passage(part.text)
+        begun.append(passage)
+        with closing(deltas):
+            heard = _heard(deltas, passage)
+            for audio in heard if len(parts) == 1 else join.part(heard):
+                yield replace(silence, audio=audio)
+        passage.whole = True
+
+
+def _heard(deltas: Iterable[SpeechDelta], passage: _Passage) -> Iterator[bytes]:
+    for delta in deltas:
+        passage.usage = delta.usage or passage.usage
+        if delta.audio:
+            yield delta.audio
+
+
+def _usage(spoken: Sequence[_Passage]) -> Usage:
+    return reduce(add, map(_usage_of, spoken))
+
+
+def _usage_of(passage: _Passage) -> Usage:
+    """What the provider has told, else an estimate; of a passage that broke off no less than its text comes to."""
+    estimate = Usage(tokens.text_tokens(passage.text), native={"characters": len(passage.text)}, estimated=True)
+    told = reported(passage.usage)
+    if told is None:
+        return estimate
+    native = told.native or estimate.native
+    if passage.whole:
+        return replace(told, native=native)
+    asked = max(told.input_tokens, estimate.input_tokens)
+    return replace(told, input_tokens=asked, native=native, estimated=True)
 
 
 def _passages(request: SpeechRequest, quirks: Quirks) -> list[str]:

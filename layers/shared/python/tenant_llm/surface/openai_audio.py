@@ -47,6 +47,7 @@ class SpeechBody(InvocationBody):
     voice: Name | None = None
     response_format: Name | None = None
     speed: Annotated[float, Field(gt=0)] | None = None
+    stream_format: Literal["audio", "sse"] | None = None
     output_url: Json = None  # judged by hand, as ``audio_url``
 
 
@@ -61,28 +62,28 @@ class TranscriptionCall:
     request: TranscriptionRequest
     format: Format = "json"
     source: Link | None = None
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechCall:
-    """Speech asked for, and where it is to be uploaded."""
+    """Speech asked for, where it is to be uploaded, and whether it shall come in events."""
 
     model: str | None
     request: SpeechRequest
     target: Link | None = None
+    events: bool = False
 
 
 def ask_transcription(call: Call) -> TranscriptionCall:
     """The transcript that a call asks for: a form with ``file``, or ``audio`` in base64, or ``audio_url``.
 
     Raises:
-        InvalidRequest: When there is no audio or more than one, it is no base64 or no URL, or a stream is asked for.
+        InvalidRequest: When there is no audio or more than one, or it is no base64 or no URL.
         ValidationError: When another field cannot be right.
     """
     body = dict(call.form.fields) if call.form is not None else body_of(call, ModelType.SPEECH2TEXT)
     checked = TranscriptionBody.model_validate(body)
-    if checked.stream:
-        raise InvalidRequest("stream is True: transcripts are not streamed", param="stream")
     source = _source(call, checked)
     given: JsonObject = {"response_format": checked.response_format, "temperature": checked.temperature}
     granularities = next((body[name] for name in _GRANULARITIES if body.get(name)), None)
@@ -94,14 +95,14 @@ def ask_transcription(call: Call) -> TranscriptionCall:
         prompt=checked.prompt,
         params={**rest, **{name: value for name, value in given.items() if value is not None}},
     )
-    return TranscriptionCall(checked.model, request, checked.response_format or "json", source)
+    return TranscriptionCall(checked.model, request, checked.response_format or "json", source, bool(checked.stream))
 
 
 def ask_speech(call: Call) -> SpeechCall:
     """The speech that a call asks for.
 
     Raises:
-        InvalidRequest: When a direct event is for another model type, or ``output_url`` is no URL.
+        InvalidRequest: When a direct event is for another model type, or ``output_url`` is no URL, or one for events.
         ValidationError: When the body cannot be right.
     """
     body = body_of(call, ModelType.TTS)
@@ -114,7 +115,12 @@ def ask_speech(call: Call) -> SpeechCall:
         params=params(body, *SpeechBody.model_fields),
     )
     target = None if checked.output_url is None else Link.parse(checked.output_url, "output_url")
-    return SpeechCall(checked.model, request, target)
+    events = checked.stream_format == "sse"
+    if events and target is not None:
+        raise InvalidRequest(
+            "stream_format is 'sse' and output_url is there: events are not uploaded", param="output_url"
+        )
+    return SpeechCall(checked.model, request, target, events)
 
 
 def render_transcription(result: TranscriptionResult, wanted: Format = "json") -> Answer:
@@ -125,14 +131,14 @@ def render_transcription(result: TranscriptionResult, wanted: Format = "json") -
     """
     match wanted:
         case "json":
-            return Answer(_json(result))
+            return Answer(render_transcript(result))
         case "text":
             return Answer(result.text, content_type="text/plain; charset=utf-8")
         case "srt" | "vtt":
             return Answer(_subtitles(result, wanted), content_type="text/plain; charset=utf-8")
         case "verbose_json" | "diarized_json":
             told = {"task": "transcribe", "language": result.language, "duration": result.duration}
-            return Answer({**told, **result.extra, **_json(result)})
+            return Answer({**told, **result.extra, **render_transcript(result)})
 
 
 def render_speech(result: SpeechResult, target: Link | None = None) -> Answer:
@@ -145,22 +151,24 @@ def render_speech(result: SpeechResult, target: Link | None = None) -> Answer:
             "bytes": len(result.audio),
             "content_type": result.content_type,
             "model": result.model,
-            "usage": _tokens(result.usage or Usage(estimated=True)),
+            "usage": render_tokens(result.usage or Usage(estimated=True)),
         }
     )
 
 
-def _json(result: TranscriptionResult) -> JsonObject:
+def render_transcript(result: TranscriptionResult) -> JsonObject:
+    """The text, the model and the usage, which is told by time where the tokens are our estimate."""
     usage = result.usage or Usage(estimated=True)
     by_time = "seconds" in usage.native and (usage.estimated or not usage.total_tokens)
     return {
         "text": result.text,
         "model": result.model,
-        "usage": {"type": "duration" if by_time else "tokens", **_tokens(usage)},
+        "usage": {"type": "duration" if by_time else "tokens", **render_tokens(usage)},
     }
 
 
-def _tokens(usage: Usage) -> JsonObject:
+def render_tokens(usage: Usage) -> JsonObject:
+    """A usage in OpenAI's names."""
     return {
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,

@@ -13,16 +13,17 @@ from tenant_llm.surface.http import write_json
 from tenant_llm.surface.openai_chat import completion_id, render_usage
 
 CONTENT_TYPE = "text/event-stream"
+DONE = "data: [DONE]\n\n"
 
 
-class Deltas(Iterator[ChatDelta], Protocol):
+class Deltas[Delta](Iterator[Delta], Protocol):
     """A stream that can be hung up on."""
 
     def close(self) -> None:
         """Stop; what was delivered is settled."""
 
 
-def frames(deltas: Deltas, *, include_usage: bool = False) -> Generator[str]:
+def frames(deltas: Deltas[ChatDelta], *, include_usage: bool = False) -> Generator[str]:
     """The frames of an answer, one event each: every choice's role first, its pieces, its finish; ``[DONE]`` last.
 
     The chunk of usage comes only when it was asked for. A stream that fails ends with an error object in place of
@@ -36,15 +37,15 @@ def frames(deltas: Deltas, *, include_usage: bool = False) -> Generator[str]:
                 usage = delta.usage or usage
                 yield from chunks.of(delta)
         except TenantLLMError as error:
-            yield _frame(error.envelope())
+            yield frame(error.envelope())
             return
     yield from chunks.ends()
     if include_usage and usage is not None:
-        yield _frame(chunks.chunk([], render_usage(usage)))
-    yield "data: [DONE]\n\n"
+        yield frame(chunks.chunk([], render_usage(usage)))
+    yield DONE
 
 
-def encoded(deltas: Deltas, *, include_usage: bool = False) -> Generator[bytes]:
+def encoded(deltas: Deltas[ChatDelta], *, include_usage: bool = False) -> Generator[bytes]:
     """The frames as bytes."""
     with closing(frames(deltas, include_usage=include_usage)) as texts:
         for text in texts:
@@ -93,7 +94,7 @@ class _Chunks:
 
     def _choice(self, index: int, delta: Mapping[str, Json], finish_reason: str | None, logprobs: Json = None) -> str:
         choice = {"index": index, "delta": dict(delta), "logprobs": logprobs, "finish_reason": finish_reason}
-        return _frame(self.chunk([choice]))
+        return frame(self.chunk([choice]))
 
 
 def _pieces(delta: ChatDelta) -> JsonObject:
@@ -113,5 +114,6 @@ def _tool_call(call: ToolCallDelta) -> JsonObject:
     return piece if call.id is None else {**piece, "id": call.id, "type": "function"}
 
 
-def _frame(value: JsonObject) -> str:
+def frame(value: JsonObject) -> str:
+    """One event."""
     return f"data: {write_json(value)}\n\n"

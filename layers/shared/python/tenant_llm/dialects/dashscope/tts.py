@@ -5,7 +5,7 @@ itself, so events are asked for and put together here: no second host is called.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from json import loads
 
 from tenant_llm.dialects import sse
@@ -14,11 +14,11 @@ from tenant_llm.dialects.body import apply_quirks
 from tenant_llm.dialects.content import decode_base64
 from tenant_llm.dialects.dashscope.call import output_and_usage, post
 from tenant_llm.dialects.errors import refuse_error_object
-from tenant_llm.dialects.wav import wav
+from tenant_llm.dialects.wav import open_head, wav
 from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer, UnsupportedModelType
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.tokens import text_tokens
-from tenant_llm.domain.tts import SpeechRequest, SpeechResult
+from tenant_llm.domain.tts import SpeechDelta, SpeechRequest, SpeechResult
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import Json, JsonObject, WireRequest, WireResponse
 
@@ -29,6 +29,7 @@ _EVENTS = {"x-dashscope-sse": "enable"}
 _ELSEWHERE = re.compile(r"^sambert|-realtime")
 _SYNTHESIZER = re.compile(r"^(cosyvoice|qwen-audio)")
 _RAW, _RATE = "pcm", 24000
+_WAV = b"RIFF"
 _MEDIA_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav", "pcm": "audio/pcm", "opus": "audio/ogg"}
 
 
@@ -65,18 +66,48 @@ def parse(response: WireResponse, request: SpeechRequest, target: Target) -> Spe
     """
     pieces: list[bytes] = []
     used: JsonObject = {}
-    for body in _events(response):
-        refuse_error_object(body, response.headers)
-        output, usage = output_and_usage(body)
+    for piece, usage in _pieces(response, [response.content]):
+        pieces.append(piece)
         used = usage or used
-        pieces.append(_piece(output.get("audio")))
     audio = b"".join(pieces)
-    if not audio:
-        raise MalformedAnswer(f"the provider's answer holds no audio: {response.content[-200:]!r}")
     format_ = _format(request, target.config.wire_name)
-    if format_ == "wav" and not audio.startswith(b"RIFF"):
+    if format_ == "wav" and not audio.startswith(_WAV):
         audio = wav(audio, _RATE)
     return SpeechResult(audio, _MEDIA_TYPES[format_], _usage(used, request))
+
+
+def parse_chunks(
+    head: WireResponse, chunks: Iterable[bytes], request: SpeechRequest, target: Target
+) -> Iterator[SpeechDelta]:
+    """The audio event by event, the usage last; raises as ``parse`` does.
+
+    Samples that shall be a WAV file have a head before them that leaves their number open.
+    """
+    format_ = _format(request, target.config.wire_name)
+    content_type = _MEDIA_TYPES[format_]
+    used: JsonObject = {}
+    bare = format_ == "wav"
+    for piece, usage in _pieces(head, chunks):
+        used = usage or used
+        if piece:
+            bare = bare and not piece.startswith(_WAV)
+            yield SpeechDelta(open_head(_RATE) + piece if bare else piece, content_type)
+            bare = False
+    yield SpeechDelta(content_type=content_type, usage=_usage(used, request))
+
+
+def _pieces(head: WireResponse, chunks: Iterable[bytes]) -> Iterator[tuple[bytes, JsonObject]]:
+    """The audio and the usage of each event, either of which may be empty."""
+    heard = False
+    body: Json = None
+    for body in _events(chunks):
+        refuse_error_object(body, head.headers)
+        output, usage = output_and_usage(body)
+        piece = _piece(output.get("audio"))
+        heard = heard or bool(piece)
+        yield piece, usage
+    if not heard:
+        raise MalformedAnswer(f"the provider's answer holds no audio: {str(body)[:200]!r}")
 
 
 def _format(request: SpeechRequest, model: str) -> str:
@@ -90,8 +121,8 @@ def _format(request: SpeechRequest, model: str) -> str:
     return format_
 
 
-def _events(response: WireResponse) -> Iterator[Json]:
-    for event in sse.sse([response.content]):
+def _events(chunks: Iterable[bytes]) -> Iterator[Json]:
+    for event in sse.sse(chunks):
         try:
             yield loads(event.data)
         except (ValueError, RecursionError) as error:

@@ -4,6 +4,7 @@ The text is billed by its bytes in UTF-8 (https://docs.fish.audio/docs/models-pr
 which no answer tells and which are counted here.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from tenant_llm.dialects.body import post_json, wire_model
@@ -12,7 +13,7 @@ from tenant_llm.dialects.fields import object_of
 from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.tokens import text_tokens
-from tenant_llm.domain.tts import SpeechRequest, SpeechResult
+from tenant_llm.domain.tts import SpeechDelta, SpeechRequest, SpeechResult
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import Bearer, WireRequest, WireResponse
 
@@ -59,9 +60,29 @@ def parse(response: WireResponse, request: SpeechRequest, target: Target) -> Spe
         raise answer_error(response)
     if not response.content:
         raise MalformedAnswer("the provider's answer holds no audio")
-    size = len(request.text.encode())
-    usage = Usage(text_tokens(request.text), native={"bytes": size}, estimated=True)
-    return SpeechResult(response.content, _MEDIA_TYPES[_format(request)], usage)
+    return SpeechResult(response.content, _MEDIA_TYPES[_format(request)], _usage(request))
+
+
+def parse_chunks(
+    head: WireResponse,
+    chunks: Iterable[bytes],
+    request: SpeechRequest,
+    target: Target,  # noqa: ARG001
+) -> Iterator[SpeechDelta]:
+    """The audio as it arrives; raises as ``parse`` does."""
+    if head.content_type.endswith("json"):
+        raise answer_error(replace(head, content=b"".join(chunks)))
+    content_type, usage = _MEDIA_TYPES[_format(request)], _usage(request)
+    arrived = False
+    for chunk in chunks:
+        arrived = True
+        yield SpeechDelta(chunk, content_type, usage)
+    if not arrived:
+        raise MalformedAnswer("the provider's answer holds no audio")
+
+
+def _usage(request: SpeechRequest) -> Usage:
+    return Usage(text_tokens(request.text), native={"bytes": len(request.text.encode())}, estimated=True)
 
 
 def _format(request: SpeechRequest) -> str:

@@ -1,11 +1,14 @@
 """Speech: https://platform.openai.com/docs/api-reference/audio/createSpeech."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
 from tenant_llm.dialects.body import post_json, wire_model
 from tenant_llm.dialects.content import decode_base64
 from tenant_llm.dialects.errors import answer_error
 from tenant_llm.domain.errors import InvalidRequest, MalformedAnswer
 from tenant_llm.domain.target import Target
-from tenant_llm.domain.tts import SpeechRequest, SpeechResult
+from tenant_llm.domain.tts import SpeechDelta, SpeechRequest, SpeechResult, in_one_piece
 from tenant_llm.domain.wire import WireRequest, WireResponse
 
 PATH = "audio/speech"
@@ -48,14 +51,40 @@ def parse(response: WireResponse, request: SpeechRequest, target: Target) -> Spe
         ProviderError: When the answer is JSON without audio, which is an error whatever its status.
         MalformedAnswer: When there is no audio in it.
     """
-    audio, content_type = response.content, response.content_type
-    if content_type.endswith("json"):
-        audio, content_type = _audio_in_json(response), ""
+    audio = _audio_in_json(response) if _is_json(response) else response.content
     if not audio:
         raise MalformedAnswer("the provider's answer holds no audio")
-    if content_type in _UNTOLD:
-        content_type = _MEDIA_TYPES.get(request.format or "mp3", "application/octet-stream")
-    return SpeechResult(audio, content_type)
+    return SpeechResult(audio, _content_type(response, request))
+
+
+def parse_chunks(
+    head: WireResponse, chunks: Iterable[bytes], request: SpeechRequest, target: Target
+) -> Iterator[SpeechDelta]:
+    """The audio as it arrives. Audio in JSON, and what is none, is read whole.
+
+    Raises:
+        ProviderError: As ``parse`` does.
+        MalformedAnswer: As ``parse`` does.
+    """
+    if _is_json(head):
+        yield from in_one_piece(parse(replace(head, content=b"".join(chunks)), request, target))
+        return
+    content_type = _content_type(head, request)
+    arrived = False
+    for chunk in chunks:
+        arrived = True
+        yield SpeechDelta(chunk, content_type)
+    if not arrived:
+        raise MalformedAnswer("the provider's answer holds no audio")
+
+
+def _is_json(response: WireResponse) -> bool:
+    return response.content_type.endswith("json")
+
+
+def _content_type(response: WireResponse, request: SpeechRequest) -> str:
+    told = "" if _is_json(response) else response.content_type
+    return _MEDIA_TYPES.get(request.format or "mp3", _UNTOLD[1]) if told in _UNTOLD else told
 
 
 def _audio_in_json(response: WireResponse) -> bytes:

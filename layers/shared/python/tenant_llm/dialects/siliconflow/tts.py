@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from tenant_llm.dialects.body import wire_model
 from tenant_llm.dialects.openai import tts as openai
-from tenant_llm.dialects.openai.tts import parse
+from tenant_llm.dialects.openai.tts import parse, parse_chunks
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.tts import SpeechRequest
 from tenant_llm.domain.wire import WireRequest
 
-__all__ = ["parse", "render"]
+__all__ = ["parse", "parse_chunks", "render"]
 
 DEFAULT_VOICE = "anna"
 

@@ -4,14 +4,14 @@ The text goes out in one message, the audio comes back in many. No answer tells 
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from json import loads
 from math import log2
 
 from tenant_llm.dialects.answers import a_text, an_object
 from tenant_llm.dialects.body import apply_quirks, endpoint, wire_model
 from tenant_llm.dialects.content import decode_base64
-from tenant_llm.dialects.wav import wav
+from tenant_llm.dialects.wav import open_head, wav
 from tenant_llm.domain.errors import (
     CredentialRejected,
     InvalidRequest,
@@ -22,7 +22,7 @@ from tenant_llm.domain.errors import (
     QuotaExhausted,
 )
 from tenant_llm.domain.target import Target
-from tenant_llm.domain.tts import SpeechRequest, SpeechResult
+from tenant_llm.domain.tts import SpeechDelta, SpeechRequest, SpeechResult
 from tenant_llm.domain.wire import JsonObject, ServerEvent, SignedLine, WireRequest
 
 PATH = "tts"
@@ -81,19 +81,37 @@ def parse_events(events: Iterable[ServerEvent], request: SpeechRequest, target: 
         ProviderError: When a message tells of a fault.
         MalformedAnswer: When a message is not understood, or they end before the last one.
     """
-    pieces: list[bytes] = []
+    audio = b"".join(_pieces(events))
+    format_ = _format(request)
+    return SpeechResult(wav(audio, _RATE) if format_ == "wav" else audio, _MEDIA_TYPES[format_])
+
+
+def parse_stream(events: Iterable[ServerEvent], request: SpeechRequest, target: Target) -> Iterator[SpeechDelta]:  # noqa: ARG001
+    """The audio message by message; raises as ``parse_events`` does.
+
+    A WAV file begins with a head that leaves the number of samples open.
+    """
+    format_ = _format(request)
+    head = open_head(_RATE) if format_ == "wav" else b""
+    for piece in _pieces(events):
+        yield SpeechDelta(head + piece, _MEDIA_TYPES[format_])
+        head = b""
+
+
+def _pieces(events: Iterable[ServerEvent]) -> Iterator[bytes]:
+    """The audio of each message that has some."""
+    heard = False
     for event in events:
         data = _data(event)
-        pieces.append(_piece(data))
+        if piece := _piece(data):
+            heard = True
+            yield piece
         if data.get("status") == _LAST:
             break
     else:
         raise MalformedAnswer("the provider's audio ends before its last piece")
-    audio = b"".join(pieces)
-    if not audio:
+    if not heard:
         raise MalformedAnswer("the provider's answer holds no audio")
-    format_ = _format(request)
-    return SpeechResult(wav(audio, _RATE) if format_ == "wav" else audio, _MEDIA_TYPES[format_])
 
 
 def _format(request: SpeechRequest) -> str:
