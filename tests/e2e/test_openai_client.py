@@ -1,7 +1,7 @@
 """OpenAI's official client against the local server."""
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from typing import Any
 
 import openai
@@ -10,7 +10,7 @@ from openai import OpenAI
 
 from tenant_llm.domain.model_type import ModelType
 from tests.e2e.conftest import Shop
-from tests.support.provider import ProviderServer
+from tests.support.provider import Gate, ProviderServer
 
 _USAGE = {"prompt_tokens": 8, "completion_tokens": 3, "total_tokens": 11}
 _TOOL: Any = {
@@ -157,6 +157,60 @@ def test_speech_is_the_providers_bytes(client: OpenAI, provider: ProviderServer)
     assert answer.read() == audio
     assert answer.response.headers["content-type"] == "audio/mpeg"
     assert provider.requests[0].json["voice"] == "alloy"
+
+
+def test_speech_is_heard_while_the_provider_still_speaks(client: OpenAI, shop: Shop, provider: ProviderServer) -> None:
+    gate = Gate()
+    provider.stream(b"ID3first", gate, b"second", content_type="audio/mpeg")
+    speech = client.audio.speech.with_streaming_response
+
+    with speech.create(model="my-tts", voice="alloy", input="Hello") as answer:
+        pieces = answer.iter_bytes()
+        first = next(pieces)
+        gate.open()
+        rest = b"".join(pieces)
+
+    assert (first, rest, answer.headers["content-type"]) == (b"ID3first", b"second", "audio/mpeg")
+    assert shop.used(ModelType.TTS) == 2
+
+
+def test_speech_in_events_tells_its_usage(client: OpenAI, shop: Shop, provider: ProviderServer) -> None:
+    provider.stream(b"ID3", content_type="audio/mpeg")
+    speech = client.audio.speech.with_streaming_response
+
+    with speech.create(model="my-tts", voice="alloy", input="Hello", stream_format="sse") as answer:
+        events = [json.loads(line.removeprefix("data: ")) for line in answer.iter_lines() if line.startswith("data: {")]
+
+    assert [event["type"] for event in events] == ["speech.audio.delta", "speech.audio.done"]
+    assert b64decode(events[0]["audio"]) == b"ID3"
+    assert events[1]["usage"]["total_tokens"] == shop.used(ModelType.TTS) == 2
+    assert "stream_format" not in provider.requests[0].json
+
+
+def test_a_transcript_is_read_while_the_provider_still_writes(
+    client: OpenAI, shop: Shop, provider: ProviderServer
+) -> None:
+    def event(**fields: Any) -> bytes:
+        return f"data: {json.dumps(fields)}\n\n".encode()
+
+    gate = Gate()
+    usage = {"type": "tokens", "input_tokens": 6, "output_tokens": 2, "total_tokens": 8}
+    provider.stream(
+        event(type="transcript.text.delta", delta="Hello"),
+        gate,
+        event(type="transcript.text.delta", delta=" world."),
+        event(type="transcript.text.done", text="Hello world.", usage=usage),
+    )
+
+    stream = client.audio.transcriptions.create(model="my-speech2text", file=("a.wav", b"RIFF"), stream=True)
+    first: Any = next(iter(stream))
+    gate.open()
+    rest = list(stream)
+
+    assert (first.type, first.delta) == ("transcript.text.delta", "Hello")
+    assert [event.type for event in rest] == ["transcript.text.delta", "transcript.text.done"]
+    done: Any = rest[-1]
+    assert (done.text, done.usage.total_tokens, shop.used(ModelType.SPEECH2TEXT)) == ("Hello world.", 8, 8)
 
 
 def test_models_are_listed_and_fetched(client: OpenAI) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from threading import Event
 from typing import Any
 
 import pytest
 from websockets.sync.server import ServerConnection
 
-from tenant_llm import bootstrap
+from tenant_llm import LLM4Tenant, bootstrap
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.repositories.secrets import SecretStore
 from tenant_llm.repositories.tenant import TenantRepository
@@ -86,3 +87,22 @@ def test_speech_that_was_not_delivered_is_not_booked(bundle: Aws, messages: list
 
     assert answer["error"]["code"] == code
     assert _booked() == []
+
+
+def test_speech_over_a_socket_is_heard_while_it_is_spoken(bundle: Aws) -> None:
+    heard = Event()
+
+    def talk(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.send(_message(b"\xff\xfb1", 1))
+        assert heard.wait(10)
+        connection.send(_message(b"\xff\xfb2", 2))
+
+    with _speaker(bundle, talk):
+        stream = LLM4Tenant("acme", "tts").mdl.tts_stream("Hello")
+        first = next(stream).audio
+        heard.set()
+        rest = list(stream)
+
+    assert (first, rest[0].audio, stream.content_type) == (b"\xff\xfb1", b"\xff\xfb2", "audio/mpeg")
+    assert _booked() == [(1, rest[-1].usage.total_tokens, {"characters": 5})]

@@ -8,7 +8,7 @@
     wire_request      fields of WireRequest; auth as {"<class>": {fields}}, a bearer token where absent
     wire_response     status, headers, and one of json, text, base64, events
     follow_up         of a job: the next request after that answer, as wire_request; null where the answer is the last
-    result            the parsed result; of a stream "streamed" (folded) or "deltas" (one by one)
+    result            the parsed result; of a streamed chat "streamed" (folded); of any stream "deltas" (one by one)
     error             class (and message, a part of it; status, code, param, retry_after) that is raised instead
 
 Bytes are ``{"text": …}`` or ``{"base64": …}``. An event is its data as text, or ``{"event": name, "data": JSON}``, or
@@ -29,9 +29,9 @@ from tenant_llm.domain.chat import ChatDelta, ChatRequest, ChatResult
 from tenant_llm.domain.embedding import EmbeddingRequest, EmbeddingResult
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.rerank import RerankRequest, RerankResult
-from tenant_llm.domain.speech2text import TranscriptionRequest, TranscriptionResult
+from tenant_llm.domain.speech2text import TranscriptionDelta, TranscriptionRequest, TranscriptionResult
 from tenant_llm.domain.target import Credential, ModelConfig, Target
-from tenant_llm.domain.tts import SpeechRequest, SpeechResult
+from tenant_llm.domain.tts import SpeechDelta, SpeechRequest, SpeechResult
 from tenant_llm.domain.wire import Json, JsonObject, ServerEvent, WireRequest, WireResponse
 
 ROOT = Path(__file__).parents[1] / "wire"
@@ -49,6 +49,11 @@ _RESULTS: Mapping[ModelType, type[Any]] = {
     ModelType.RERANK: RerankResult,
     ModelType.SPEECH2TEXT: TranscriptionResult,
     ModelType.TTS: SpeechResult,
+}
+_DELTAS: Mapping[ModelType, type[Any]] = {
+    ModelType.CHAT: ChatDelta,
+    ModelType.SPEECH2TEXT: TranscriptionDelta,
+    ModelType.TTS: SpeechDelta,
 }
 OUTCOMES = ("result", "streamed", "deltas", "error")
 _KEYS = {"docs", "about", "config", "request", "wire_request", "wire_response", "follow_up", *OUTCOMES}
@@ -79,7 +84,7 @@ class Case:
     events: list[ServerEvent] | None = None
     follow_up: WireRequest | None = None
     result: Any = None
-    deltas: list[ChatDelta] | None = None
+    deltas: list[Any] | None = None
     error: ExpectedError | None = None
 
 
@@ -117,7 +122,7 @@ def load_case(path: Path) -> Case:
         events=[_event(event) for event in answer["events"]] if answer and "events" in answer else None,
         follow_up=None if follow_up is None else _wire_request(follow_up),
         result=None if outcome is None else decode(_RESULTS[model_type], outcome),
-        deltas=[decode(ChatDelta, delta) for delta in data["deltas"]] if "deltas" in data else None,
+        deltas=[decode(_DELTAS[model_type], delta) for delta in data["deltas"]] if "deltas" in data else None,
         error=_error(data["error"]) if "error" in data else None,
     )
 

@@ -38,7 +38,7 @@ def outcome(case: Case) -> Any:
     """What the dialect makes of the answer, or of the request where there is no answer."""
     module = dialect(case)
     if case.events is not None and case.model_type is not ModelType.CHAT:
-        return module.parse_events(iter(case.events), case.request, case.target)
+        return _of_events(case, module)
     if case.events is not None:
         deltas = list(module.parse_stream(iter(case.events), case.target))
         return fold(deltas) if case.deltas is None else deltas
@@ -46,7 +46,15 @@ def outcome(case: Case) -> Any:
         return module.render(case.request, case.target)
     if case.response.status >= _HTTP_ERROR:
         raise errors.answer_error(case.response, getattr(module, "parse_error", None))
+    if case.deltas is not None:
+        return list(module.parse_chunks(case.response, [case.response.content], case.request, case.target))
     return module.parse(case.response, case.request, case.target)
+
+
+def _of_events(case: Case, module: Any) -> Any:
+    if case.deltas is not None or not hasattr(module, "parse_events"):
+        return list(module.parse_stream(iter(case.events or ()), case.request, case.target))
+    return module.parse_events(iter(case.events or ()), case.request, case.target)
 
 
 @cases("wire_request")
