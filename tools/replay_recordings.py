@@ -27,6 +27,7 @@ from tenant_llm.domain.wire import File, Json, JsonObject, ServerEvent, WireResp
 from tools.recordings import agrees, content, decoded, families
 
 _COUNTS = Path(__file__).parent.parent / "tests" / "wire" / "recordings.json"
+_STREAMED = (ModelType.CHAT, ModelType.IMAGE2TEXT, ModelType.SPEECH2TEXT)
 _PIECE = 61  # bytes a read: events and characters get cut anywhere
 _FRAMINGS = {"sse": sse.sse, "json-array": sse.sse, "ndjson": sse.ndjson, "eventstream": eventstream.events}
 
@@ -71,9 +72,9 @@ def _target(record: JsonObject) -> Target | None:
 
 
 def _framing(record: JsonObject) -> str | None:
-    """How the answer is cut; transcripts are never asked for as a stream."""
+    """How the answer is cut; speech is never asked for in events that are OpenAI's."""
     framing: str | None = record["stream_format"]
-    return framing if record["model_type"] in (ModelType.CHAT, ModelType.IMAGE2TEXT) or framing is None else "none"
+    return framing if record["model_type"] in _STREAMED or framing is None else "none"
 
 
 def _fault(record: JsonObject, target: Target) -> str:
@@ -113,8 +114,7 @@ def _read(record: JsonObject, target: Target) -> Iterator[tuple[str, Json]]:
             yield "rerank", [item.index for item in ranking.ranked]
             yield from _tokens(ranking.usage)
         case ModelType.SPEECH2TEXT:
-            audio = TranscriptionRequest(File("a.mp3", b""))
-            yield "transcript", load.speech2text(family).parse(response, audio, target).text
+            yield "transcript", _transcript(record, response, target)
         case ModelType.TTS:
             dialect: Any = load.tts(family)
             speech = dialect.parse(response, SpeechRequest("text"), target)
@@ -126,6 +126,15 @@ def _chat_result(record: JsonObject, response: WireResponse, target: Target) -> 
     if record["stream_format"] is None:
         return dialect.parse(response, ChatRequest(()), target)
     return fold(dialect.parse_stream(_events(record["stream_format"], response.content), target))
+
+
+def _transcript(record: JsonObject, response: WireResponse, target: Target) -> str:
+    dialect: Any = load.speech2text(target.config.dialect)
+    audio = TranscriptionRequest(File("a.mp3", b""))
+    if record["stream_format"] is None:
+        return str(dialect.parse(response, audio, target).text)
+    *_, last = dialect.parse_stream(_events(record["stream_format"], response.content), audio, target)
+    return str(last.result.text)
 
 
 def _events(framing: str, body: bytes) -> Iterator[ServerEvent]:

@@ -60,3 +60,24 @@ def test_a_caller_that_hangs_up_is_settled_while_the_provider_is_silent(
     settlement = booked.get(timeout=_SECONDS)
     assert (settlement.status, settlement.usage) == ("client_disconnected", usage)
     assert booked.empty()
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "usage"),
+    [
+        ("speech", {"json": {"input": "Hello"}}, Usage(2, native={"characters": 5}, estimated=True)),
+        ("transcriptions", {"files": {"file": ("a.wav", b"RIFF")}, "data": {"stream": "true"}}, Usage(estimated=True)),
+        ("transcriptions", {"files": {"file": ("a.wav", b"RIFF")}}, Usage(estimated=True)),
+    ],
+    ids=["speech", "streamed transcript", "transcript"],
+)
+def test_a_caller_that_hangs_up_before_anything_comes_is_settled_with_what_it_asked(
+    shop: Shop, provider: ProviderServer, booked: Queue[Settlement], path: str, sent: dict[str, Any], usage: Usage
+) -> None:
+    provider.hang()
+
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{shop.url}/v1/audio/{path}", headers=shop.headers, timeout=httpx.Timeout(10, read=0.2), **sent)
+
+    settlement = booked.get(timeout=_SECONDS)
+    assert (settlement.status, settlement.usage) == ("client_disconnected", usage)

@@ -104,7 +104,7 @@ def _rerank(record: Record) -> dict[str, Any]:
 def _transcription(record: Record, model: str) -> dict[str, Any]:
     """A form; the audio is any bytes, as many as were recorded where that is told."""
     body = body_of(record)
-    fields = {name: value for name, value in body.get("fields", {}).items() if name != "stream"}
+    fields = body.get("fields", {})
     file: dict[str, Any] = next(iter(body.get("files", ())), {})
     name, kind = file.get("filename") or "audio.mp3", file.get("content_type") or "audio/mpeg"
     return {"data": {**fields, "model": model}, "files": {"file": (name, bytes(file.get("bytes") or 16), kind)}}

@@ -20,10 +20,6 @@ class Exemption:
 
 EXEMPTIONS = (
     Exemption(
-        "transcripts are not streamed: the route says so",
-        lambda record: record["api"] == "openai-transcription" and record["streaming"],
-    ),
-    Exemption(
         "the request is no JSON",
         lambda record: record["api"] == "openai-chat" and record["request_body_encoding"] == "text",
     ),

@@ -26,6 +26,9 @@ def answered(record: Record, answer: httpx.Response) -> dict[str, Any]:
     match record["model_type"]:
         case "tts":
             return {"audio_sha256": sha256(answer.content).hexdigest(), "audio_bytes_len": len(answer.content)}
+        case "speech2text" if record["streaming"]:
+            *_, done = (json.loads(event.data) for event in sse([answer.content]) if event.data.startswith("{"))
+            return {"transcript": done["text"], "usage": done["usage"], **_usage(done["usage"])}
         case "speech2text" if not answer.headers["content-type"].startswith("application/json"):
             return {"transcript": answer.text}
         case "speech2text":

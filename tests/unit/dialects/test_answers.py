@@ -63,7 +63,8 @@ def outcome(case: Case, changed: Json) -> Any:
         if case.events is not None:
             events = changed if isinstance(changed, list) else [changed]
             named = [ServerEvent(dumps(data), event.event) for data, event in zip(events, case.events, strict=False)]
-            return list(dialect.parse_stream(named, case.target))
+            asked = () if case.model_type is ModelType.CHAT else (case.request,)
+            return list(dialect.parse_stream(named, *asked, case.target))
         assert case.response is not None
         return dialect.parse(replace(case.response, content=dumps(changed).encode()), case.request, case.target)
     except ProviderError:

@@ -71,11 +71,22 @@ def test_a_stream_that_is_wanted_is_no_parameter() -> None:
     assert (form.stream, form.request.params) == (direct.stream, direct.request.params) == (True, {})
 
 
-@pytest.mark.parametrize(("wanted", "events"), [(None, False), ("audio", False), ("sse", True)])
-def test_how_speech_is_streamed_is_for_us_and_not_for_the_provider(wanted: str | None, *, events: bool) -> None:
-    asked = ask_speech(_call({"input": "Hi", "stream_format": wanted, "instructions": "cheerful"}))
+@pytest.mark.parametrize(
+    ("wanted", "direct", "stream"),
+    [
+        (None, False, "audio"),
+        ("audio", False, "audio"),
+        ("sse", False, "sse"),
+        (None, True, None),
+        ("sse", True, "sse"),
+    ],
+)
+def test_how_speech_is_streamed_is_for_us_and_not_for_the_provider(
+    wanted: str | None, stream: str | None, *, direct: bool
+) -> None:
+    asked = ask_speech(_call({"input": "Hi", "stream_format": wanted, "instructions": "cheerful"}, direct=direct))
 
-    assert (asked.events, asked.request.params) == (events, {"instructions": "cheerful"})
+    assert (asked.stream, asked.request.params) == (stream, {"instructions": "cheerful"})
 
 
 def test_events_are_not_uploaded() -> None:
@@ -196,7 +207,7 @@ def test_uploaded_speech_is_told_without_the_signature() -> None:
         "model": "m@F",
         "usage": {"input_tokens": 3, "output_tokens": 0, "total_tokens": 3, "characters": 2},
     }
-    assert (asked.request.params, "abc" in repr(asked)) == ({}, False)
+    assert (asked.request.params, asked.stream, "abc" in repr(asked)) == ({}, None, False)
 
 
 def test_a_link_of_null_is_no_link() -> None:

@@ -67,12 +67,15 @@ class TranscriptionCall:
 
 @dataclass(frozen=True, slots=True)
 class SpeechCall:
-    """Speech asked for, where it is to be uploaded, and whether it shall come in events."""
+    """Speech asked for, where it is to be uploaded, and how it is to be streamed.
+
+    Over HTTP it is, as ``audio``, unless ``sse`` is asked for; directly only where either is.
+    """
 
     model: str | None
     request: SpeechRequest
     target: Link | None = None
-    events: bool = False
+    stream: Literal["audio", "sse"] | None = None
 
 
 def ask_transcription(call: Call) -> TranscriptionCall:
@@ -115,12 +118,14 @@ def ask_speech(call: Call) -> SpeechCall:
         params=params(body, *SpeechBody.model_fields),
     )
     target = None if checked.output_url is None else Link.parse(checked.output_url, "output_url")
-    events = checked.stream_format == "sse"
-    if events and target is not None:
+    stream = checked.stream_format or (None if call.direct else "audio")
+    if target is None:
+        return SpeechCall(checked.model, request, stream=stream)
+    if stream == "sse":
         raise InvalidRequest(
             "stream_format is 'sse' and output_url is there: events are not uploaded", param="output_url"
         )
-    return SpeechCall(checked.model, request, target, events)
+    return SpeechCall(checked.model, request, target)
 
 
 def render_transcription(result: TranscriptionResult, wanted: Format = "json") -> Answer:
