@@ -26,13 +26,8 @@ def answered(record: Record, answer: httpx.Response) -> dict[str, Any]:
     match record["model_type"]:
         case "tts":
             return {"audio_sha256": sha256(answer.content).hexdigest(), "audio_bytes_len": len(answer.content)}
-        case "speech2text" if record["streaming"]:
-            *_, done = (json.loads(event.data) for event in sse([answer.content]) if event.data.startswith("{"))
-            return {"transcript": done["text"], "usage": done["usage"], **_usage(done["usage"])}
-        case "speech2text" if not answer.headers["content-type"].startswith("application/json"):
-            return {"transcript": answer.text}
         case "speech2text":
-            return {"transcript": answer.json()["text"], "usage": answer.json()["usage"]}
+            return _transcript(answer)
         case "embedding":
             vectors = [item["embedding"] for item in answer.json()["data"]]
             sizes = [len(v) if isinstance(v, list) else len(b64decode(v)) // 4 for v in vectors]
@@ -52,6 +47,16 @@ def answered(record: Record, answer: httpx.Response) -> dict[str, Any]:
     calls = [{"id": call["id"], **call["function"]} for call in message.get("tool_calls", ())]
     told = _chat(message["content"] or "", calls, choice["finish_reason"]) | _usage(body["usage"])
     return {**told, "reasoning": message.get("reasoning_content", ""), "n_choices": len(body["choices"])}
+
+
+def _transcript(answer: httpx.Response) -> dict[str, Any]:
+    kind = answer.headers["content-type"]
+    if kind.startswith("text/event-stream"):
+        *_, done = (json.loads(event.data) for event in sse([answer.content]) if event.data.startswith("{"))
+        return {"transcript": done["text"], **_usage(done["usage"])}
+    if not kind.startswith("application/json"):
+        return {"transcript": answer.text}
+    return {"transcript": answer.json()["text"], "usage": answer.json()["usage"]}
 
 
 def faults_of_answer(record: Record, read: dict[str, Any]) -> Iterator[str]:
