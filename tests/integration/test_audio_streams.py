@@ -243,7 +243,7 @@ def test_passages_are_spoken_one_after_the_other_and_settled_once(
     assert settlement.usage.native == {"characters": sum(map(len, asked))}
 
 
-def test_a_passage_that_is_not_begun_is_not_paid_for(
+def test_a_passage_that_is_refused_is_not_paid_for(
     add: Add, provider: ProviderServer, booked: Queue[Settlement]
 ) -> None:
     provider.stream(b"\xff\xfb1", content_type="audio/mpeg")
@@ -256,6 +256,41 @@ def test_a_passage_that_is_not_begun_is_not_paid_for(
     settlement = only(booked)
     first, _ = (request.json["input"] for request in provider.requests)
     assert (settlement.status, settlement.usage.native) == ("interrupted", {"characters": len(first)})
+
+
+def test_a_passage_that_nobody_waits_for_is_paid_for_once_it_is_asked_for(
+    add: Add, provider: ProviderServer, booked: Queue[Settlement]
+) -> None:
+    add(_SHORT_CALLS, ModelType.TTS)
+    provider.stream(b"\xff\xfb1", content_type="audio/mpeg")
+    provider.hang()
+
+    stream = bootstrap.tts_service().stream(caller(0.5), None, SpeechRequest(_LONG))
+    with pytest.raises(DeadlineExceeded):
+        list(stream)
+
+    settlement = only(booked)
+    characters = sum(len(request.json["input"]) for request in provider.requests)
+    assert (len(provider.requests), settlement.usage.native) == (2, {"characters": characters})
+
+
+def test_for_a_caller_that_has_hung_up_no_further_passage_is_asked_for(
+    add: Add, provider: ProviderServer, booked: Queue[Settlement]
+) -> None:
+    add(_SHORT_CALLS, ModelType.TTS)
+    provider.stream(bytes([255, 251]) * 100, content_type="audio/mpeg")
+    asking = caller()
+
+    stream = bootstrap.tts_service().stream(asking, None, SpeechRequest(_LONG))
+    next(stream)
+    asking.deadline.line.hung_up = True
+    with pytest.raises(DeadlineExceeded):
+        list(stream)
+
+    settlement = only(booked)
+    (asked,) = provider.requests
+    assert settlement.status == "client_disconnected"
+    assert settlement.usage.native == {"characters": len(asked.json["input"])}
 
 
 def test_usage_that_a_provider_tells_at_the_end_is_the_calls(

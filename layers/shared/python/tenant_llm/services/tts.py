@@ -11,7 +11,7 @@ from tenant_llm.domain import tokens
 from tenant_llm.domain.audio import JOINABLE, joined
 from tenant_llm.domain.audio_join import Join
 from tenant_llm.domain.call import Caller
-from tenant_llm.domain.errors import InvalidRequest
+from tenant_llm.domain.errors import InvalidRequest, ProviderError
 from tenant_llm.domain.link import Link
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.passages import passages, utf8_size
@@ -26,7 +26,7 @@ from tenant_llm.services.settling import hang_up_settled, settled
 
 @dataclass(slots=True)
 class _Passage:
-    """A text that a provider has begun to speak, what it has told of the usage, and whether it has come to the end."""
+    """A text that a provider was given to speak, what it has told of the usage, and whether it has come to the end."""
 
     text: str
     usage: Usage | None = None
@@ -89,22 +89,28 @@ class TtsService:
         """The audio as it arrives; the last delta has none and carries the usage, when the call is settled.
 
         Passages of a long text are spoken one after the other, so that the first is heard soon. Errors before the first
-        byte raise here. ``close`` hangs up on the provider. Whoever ends it, every passage that a provider has begun to
-        speak is booked with the whole of its text: the provider has taken that, and bills it; no later one is.
+        byte raise here. ``close`` hangs up on the provider. Whoever ends it, each passage that a provider was given and
+        has not refused is booked with the whole of its text: the provider has taken that, and bills it.
 
         Raises:
             InvalidRequest: As ``invoke`` does.
         """
         call, parts = self._begin(caller, model, request)
         dialect = call.dialect(load.tts)
+        begun: list[_Passage] = []
 
         def opened(part: SpeechRequest) -> Started[SpeechDelta]:
-            return call.open_stream(dialect, lambda exchange: exchange.pieces(part, in_one_piece))
+            caller.deadline.timeout(0)  # where nobody listens any longer nothing more is asked for
+            begun.append(_Passage(part.text))
+            try:
+                return call.open_stream(dialect, lambda exchange: exchange.pieces(part, in_one_piece))
+            except ProviderError:
+                begun.pop()
+                raise
 
-        with hang_up_settled(call, lambda: _usage([_Passage(parts[0].text)])):
+        with hang_up_settled(call, lambda: _usage(begun)):
             first = opened(parts[0])
         silence = SpeechDelta(content_type=(first.first or SpeechDelta()).content_type, model=call.config.address)
-        begun: list[_Passage] = []
         return SpeechStream(
             settled(
                 call,
@@ -131,13 +137,11 @@ def _spoken(
     begun: list[_Passage],
     silence: SpeechDelta,
 ) -> Generator[SpeechDelta]:
-    """The audio of all passages, which are noted when a provider begins to speak them; the first has begun."""
+    """The audio of all passages, which are noted as ``begun`` when they are opened; the first one is."""
     join = Join(silence.content_type)
-    for part in parts:
-        deltas = opened(part) if begun else first
-        passage = _Passage(part.text)
-        begun.append(passage)
-        with closing(deltas):
+    for number, part in enumerate(parts):
+        with closing(opened(part) if number else first) as deltas:
+            passage = begun[-1]
             heard = _heard(deltas, passage)
             for audio in heard if len(parts) == 1 else join.part(heard):
                 yield replace(silence, audio=audio)
@@ -152,7 +156,7 @@ def _heard(deltas: Iterable[SpeechDelta], passage: _Passage) -> Iterator[bytes]:
 
 
 def _usage(spoken: Sequence[_Passage]) -> Usage:
-    return reduce(add, map(_usage_of, spoken))
+    return reduce(add, map(_usage_of, spoken), Usage())
 
 
 def _usage_of(passage: _Passage) -> Usage:
