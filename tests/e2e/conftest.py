@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from queue import Queue
 
 import pytest
 from openai import OpenAI
@@ -10,8 +11,10 @@ from local.__main__ import free_port, serve
 from local.server import application
 from tenant_llm import bootstrap
 from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.settlement import Settlement
 from tenant_llm.domain.tenant import TenantModel
 from tests.support.aws import Aws
+from tests.support.booked import settlements
 from tests.support.provider import ProviderServer
 
 
@@ -69,3 +72,11 @@ def client(shop: Shop) -> Iterator[OpenAI]:
     """OpenAI's own client; only the base URL and the key are ours."""
     with OpenAI(base_url=f"{shop.url}/v1", api_key=shop.token, max_retries=0) as client:
         yield client
+
+
+@pytest.fixture
+def booked(shop: Shop) -> Iterator[Queue[Settlement]]:
+    """Every settlement of the test, as soon as it is stored."""
+    assert shop
+    with settlements() as seen:
+        yield seen

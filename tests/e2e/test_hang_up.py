@@ -1,7 +1,6 @@
 """A caller that closes its connection while a provider still speaks or writes."""
 
 import json
-from collections.abc import Iterator
 from queue import Queue
 from typing import Any
 
@@ -11,19 +10,12 @@ import pytest
 from tenant_llm.domain.settlement import Settlement
 from tenant_llm.domain.usage import Usage
 from tests.e2e.conftest import Shop
-from tests.support.booked import settlements
 from tests.support.provider import Gate, ProviderServer
 
 _SECONDS = 2.0
 """Longest wait for what is due within a second: the machine may be busy."""
 
 _DELTA = {"type": "transcript.text.delta", "delta": "Hello wor"}
-
-
-@pytest.fixture
-def booked(shop: Shop) -> Iterator[Queue[Settlement]]:
-    with settlements() as seen:
-        yield seen
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from threading import Event
+from queue import Queue
 from typing import Any
 
 import httpx
@@ -28,34 +28,11 @@ def chunk(content: str = "", finish_reason: str | None = None, **fields: Any) ->
     return f"data: {json.dumps({'id': 'c', 'choices': [choice]} | fields)}\n\n".encode()
 
 
-@pytest.fixture
-def settled(monkeypatch: pytest.MonkeyPatch, shop: Shop) -> "Settled":
-    assert shop
-    return Settled(monkeypatch)
-
-
-class Settled:
-    """What was booked: each settlement, as soon as it is there."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.all: list[Settlement] = []
-        self._there = Event()
-        ledger = bootstrap.usage_repository()
-        settle = ledger.settle
-
-        def noted(settlement: Settlement, **more: Any) -> Any:
-            outcome = settle(settlement, **more)
-            self.all.append(settlement)
-            self._there.set()
-            return outcome
-
-        monkeypatch.setattr(ledger, "settle", noted)
-
-    def one(self) -> tuple[CallStatus, int, int, bool]:
-        """Status, input and output tokens of the one call, and whether they are estimated."""
-        assert self._there.wait(_PATIENCE)
-        (only,) = self.all
-        return only.status, only.usage.input_tokens, only.usage.output_tokens, only.usage.estimated
+def booked_as(booked: Queue[Settlement]) -> tuple[CallStatus, int, int, bool]:
+    """Status, input and output tokens of the one call, and whether they are estimated."""
+    only = booked.get(timeout=_PATIENCE)
+    assert booked.empty()
+    return only.status, only.usage.input_tokens, only.usage.output_tokens, only.usage.estimated
 
 
 @contextmanager
@@ -80,7 +57,7 @@ def texts(events: list[str]) -> str:
 
 
 def test_the_first_word_arrives_before_the_providers_last(
-    shop: Shop, provider: ProviderServer, settled: Settled
+    shop: Shop, provider: ProviderServer, booked: Queue[Settlement]
 ) -> None:
     gates = [Gate(), Gate()]
     provider.stream(
@@ -93,23 +70,25 @@ def test_the_first_word_arrives_before_the_providers_last(
             while len(texts(arrived)) < 3 * (1 + gates.index(gate)) - gates.index(gate):
                 arrived.append(next(events))
             assert not gate.event.is_set()
-            assert settled.all == []
+            assert booked.empty()
             gate.open()
         arrived += events
 
     roles = [json.loads(event)["choices"][0]["delta"].get("role") for event in arrived[:2]]
     assert (texts(arrived), arrived[-1], roles) == ("Hello", "[DONE]", ["assistant", None])
-    assert settled.one() == ("ok", 8, 3, False)
+    assert booked_as(booked) == ("ok", 8, 3, False)
     assert shop.used(ModelType.CHAT) == 11
 
 
-def test_the_call_is_booked_before_the_last_byte_leaves(shop: Shop, provider: ProviderServer, settled: Settled) -> None:
+def test_the_call_is_booked_before_the_last_byte_leaves(
+    shop: Shop, provider: ProviderServer, booked: Queue[Settlement]
+) -> None:
     provider.stream(chunk("Hello", "stop"), chunk(usage=_USAGE), _DONE)
 
     with streamed(shop) as events:
-        booked = [len(settled.all) for event in events if event == "[DONE]"]
+        settled = [booked.qsize() for event in events if event == "[DONE]"]
 
-    assert booked == [1]
+    assert settled == [1]
 
 
 @pytest.mark.parametrize("asked", [None, False, True])
@@ -156,7 +135,7 @@ def test_tool_calls_stream_to_the_official_client(client: OpenAI, shop: Shop, pr
 
 
 def test_a_caller_that_hangs_up_stops_a_silent_provider_and_pays_for_what_it_got(
-    shop: Shop, provider: ProviderServer, settled: Settled
+    shop: Shop, provider: ProviderServer, booked: Queue[Settlement]
 ) -> None:
     held = Gate()
     provider.stream(chunk("Hello there."), held, *[chunk("x" * 65536)] * 100, _DONE)
@@ -165,21 +144,21 @@ def test_a_caller_that_hangs_up_stops_a_silent_provider_and_pays_for_what_it_got
         while not texts([next(events)]):
             continue
 
-    assert settled.one() == ("client_disconnected", 2, 3, True)
+    assert booked_as(booked) == ("client_disconnected", 2, 3, True)
     assert not held.event.is_set()
     held.open()
     assert provider.hung_up.wait(_PATIENCE)
 
 
 def test_a_caller_that_hangs_up_before_a_word_pays_for_its_question(
-    shop: Shop, provider: ProviderServer, settled: Settled
+    shop: Shop, provider: ProviderServer, booked: Queue[Settlement]
 ) -> None:
     asked = provider.hang()
 
     with httpx.Client(timeout=0.5) as http, pytest.raises(httpx.ReadTimeout):
         http.post(f"{shop.url}/v1/chat/completions", headers=shop.headers, json={"messages": _HELLO, "stream": True})
 
-    assert settled.one() == ("client_disconnected", 2, 0, True)
+    assert booked_as(booked) == ("client_disconnected", 2, 0, True)
     asked.open()
 
 
@@ -193,7 +172,7 @@ def test_a_caller_that_hangs_up_before_a_word_pays_for_its_question(
     ids=["cut", "error event", "nonsense"],
 )
 def test_an_error_after_the_first_word_is_an_event_and_the_end(
-    shop: Shop, provider: ProviderServer, settled: Settled, break_off: Callable[[], list[Any]], message: str
+    shop: Shop, provider: ProviderServer, booked: Queue[Settlement], break_off: Callable[[], list[Any]], message: str
 ) -> None:
     provider.stream(chunk("Hello there."), *break_off())
 
@@ -202,7 +181,7 @@ def test_an_error_after_the_first_word_is_an_event_and_the_end(
 
     assert texts(told[:-1]) == "Hello there."
     assert message in json.loads(told[-1])["error"]["message"]
-    assert settled.one() == ("interrupted", 2, 3, True)
+    assert booked_as(booked) == ("interrupted", 2, 3, True)
 
 
 def test_an_error_in_a_stream_is_an_exception_of_the_official_client(client: OpenAI, provider: ProviderServer) -> None:
@@ -217,7 +196,7 @@ def test_an_error_in_a_stream_is_an_exception_of_the_official_client(client: Ope
 
 @pytest.mark.parametrize("status", [400, 401, 429, 503])
 def test_an_error_before_the_first_word_is_an_ordinary_answer(
-    shop: Shop, provider: ProviderServer, settled: Settled, status: int
+    shop: Shop, provider: ProviderServer, booked: Queue[Settlement], status: int
 ) -> None:
     provider.reply({"error": {"message": "no"}}, status=status, headers={"retry-after": "100"})
 
@@ -229,11 +208,11 @@ def test_an_error_before_the_first_word_is_an_ordinary_answer(
     assert answer.status_code == {400: 400, 401: 502, 429: 429, 503: 502}[status]
     assert answer.headers["content-type"] == "application/json"
     assert answer.json()["error"]["message"]
-    assert settled.all == []
+    assert booked.empty()
 
 
 def test_a_deadline_ends_a_stream_with_an_event_and_is_settled(
-    shop: Shop, provider: ProviderServer, settled: Settled, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, provider: ProviderServer, booked: Queue[Settlement], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_TIMEOUT_MILLIS", "1600")  # less the second that is kept for settling
     from tenant_llm.settings import settings
@@ -247,7 +226,7 @@ def test_a_deadline_ends_a_stream_with_an_event_and_is_settled(
     held.open()
 
     assert json.loads(told[-1])["error"]["code"] == "deadline_exceeded"
-    assert settled.one() == ("interrupted", 2, 3, True)
+    assert booked_as(booked) == ("interrupted", 2, 3, True)
 
 
 def test_a_forged_header_of_the_adapter_is_refused(shop: Shop, provider: ProviderServer) -> None:
