@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from local.aws import embedded_aws
-from local.queue import drain
+from local.queue import draining
 from local.sandbox_provider import app as sandbox
 from local.seed import RealProvider, real_provider, seed
 from local.server import application
@@ -37,11 +37,10 @@ def main() -> None:
         say("3/4 demo tenant: six models, defaults, a token …")
         real = real_provider(os.environ)
         token = seed(sandbox_url, real)
-        drain(env)
         say("4/4 HTTP API …")
         port = serve(application(), arguments.port)
         say(invitation(f"http://{_HOST}:{port}", token, real))
-        with suppress(KeyboardInterrupt):
+        with draining(env), suppress(KeyboardInterrupt):
             Event().wait()
     say("Stopped; nothing was kept.")
 

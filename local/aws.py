@@ -15,8 +15,8 @@ from local.template import resources, tables
 
 _REGION = "us-east-1"
 ACCOUNT = "123456789012"
-"""The account's number at moto's."""
-_KEY = "local"  # whatever stands here is accepted
+"""The account's number at the emulators."""
+_KEY = ACCOUNT  # whatever stands here is accepted; ministack takes it for the account
 
 
 @contextmanager

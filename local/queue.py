@@ -1,6 +1,7 @@
 """Lambda's part between a queue and a function: messages become events, and those that did not fail are deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
 
@@ -19,7 +20,7 @@ def deliver(env: Mapping[str, str], function: str = "increase_usage") -> tuple[i
     messages = received.get("Messages", [])
     if not messages:
         return 0, 0
-    answer = invoke(function, {"Records": [_record(message) for message in messages]})
+    answer = invoke(function, {"Records": [record(message) for message in messages]})
     failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
     for message in messages:
         if message["MessageId"] not in failed:
@@ -27,29 +28,33 @@ def deliver(env: Mapping[str, str], function: str = "increase_usage") -> tuple[i
     return len(messages), len(messages) - len(failed)
 
 
-def drain(env: Mapping[str, str]) -> Thread:
-    """Deliver from now on, once a second: the embedded AWS answers one at a time, and a long poll would hold it."""
+@contextmanager
+def draining(env: Mapping[str, str]) -> Iterator[None]:
+    """Deliver once a second until the block ends: a long poll would hold the embedded AWS, which has one thread."""
+    over = Event()
 
     def run() -> None:
-        while True:
+        while not over.wait(_SECONDS):
             while deliver(env)[0]:
                 continue
-            Event().wait(_SECONDS)
 
     thread = Thread(target=run, name="usage-queue", daemon=True)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
-def _record(message: Mapping[str, Any]) -> dict[str, Any]:
-    """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html."""
+def record(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message as functions get it: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": {},
         "messageAttributes": {},
-        "md5OfBody": message["MD5OfBody"],
         "eventSource": "aws:sqs",
         "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:UsageQueue",
         "awsRegion": "us-east-1",

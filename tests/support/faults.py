@@ -76,7 +76,7 @@ def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            fault = running.next_fault(self.headers["X-Amz-Target"].partition(".")[2])
+            fault = running.next_fault(self.headers.get("X-Amz-Target", "").partition(".")[2])
             if isinstance(fault, Refusal):
                 self.answer(fault.status, json.dumps(fault.body).encode())
                 return
@@ -92,11 +92,11 @@ def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
             if isinstance(fault, LostAnswer):
                 self.close_connection = True
             else:
-                self.answer(response.status, content)
+                self.answer(response.status, content, response.headers["Content-Type"])
 
-        def answer(self, status: int, content: bytes) -> None:
+        def answer(self, status: int, content: bytes, kind: str = "application/x-amz-json-1.0") -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
