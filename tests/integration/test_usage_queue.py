@@ -1,7 +1,6 @@
 """Settlements that DynamoDB refuses: queued, logged, and booked once in the end."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -40,12 +39,11 @@ _TRANSACT, _SEND = "TransactWriteItems", "SendMessage"
 
 
 @pytest.fixture
-def faulty(bundle: Aws, proxy: Proxy, provider: ProviderServer) -> Iterator[Proxy]:
+def faulty(bundle: Aws, proxy: Proxy, provider: ProviderServer) -> Proxy:
     """``acme`` has a model, and AWS can fail."""
     add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
     provider.reply(_ANSWER)
-    yield proxy
-    proxy.over.set()
+    return proxy
 
 
 def chat(**fields: Any) -> Any:

@@ -82,6 +82,7 @@ def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
                 return
             if isinstance(fault, Silence):
                 running.over.wait()
+            if running.over.is_set():  # whoever still tries is of a test that has ended
                 self.close_connection = True
                 return
             upstream = HTTPConnection(address, timeout=30)
