@@ -76,6 +76,7 @@ def test_what_both_refuse_is_logged_whole(caplog: pytest.LogCaptureFixture, fail
     (record,) = caplog.records
     assert (record.levelname, record.message.split()[0]) == ("ERROR", "unsettled")
     assert vars(record)["settlement"]["request_id"] == "r1"
+    assert vars(record)["causes"] == ["ServiceUnavailable", type(failure).__name__]
 
 
 def test_without_a_queue_a_refusal_is_logged_at_once(caplog: pytest.LogCaptureFixture) -> None:

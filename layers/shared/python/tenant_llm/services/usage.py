@@ -60,7 +60,10 @@ class UsageService:
         try:
             within(_bounded(_LEDGER_SECONDS, caller.deadline), partial(self._ledger.settle, settlement))
         except Exception as error:  # noqa: BLE001 (whatever it was, a settlement that is kept can be booked)
-            self._keep(settlement, error, caller.deadline)
+            refusal = error
+        else:
+            return
+        self._keep(settlement, refusal, caller.deadline)
 
     def book(self, settlement: Settlement) -> Outcome:
         """Book a settlement that comes from the queue or a log.
@@ -100,16 +103,17 @@ class UsageService:
         return self._ledger.days(tenant_id, since, until)
 
     def _keep(self, settlement: Settlement, error: Exception, deadline: Deadline) -> None:
+        errors = [error]
         if self._queue is not None:
             try:
                 within(_bounded(_QUEUE_SECONDS, deadline), partial(self._queue.send, settlement))
             except Exception as refusal:  # noqa: BLE001 (as above)
-                error = refusal
+                errors.append(refusal)
             else:
                 logs.queued(settlement, error)
                 metrics.count_queued()
                 return
-        logs.unsettled(settlement, error)
+        logs.unsettled(settlement, *errors)
         metrics.count_unsettled()
 
     def _settlement(self, config: ModelConfig, usage: Usage, request_id: str, status: CallStatus) -> Settlement:

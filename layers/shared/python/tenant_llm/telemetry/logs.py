@@ -65,9 +65,10 @@ def call_failed(config: ModelConfig, error: TenantLLMError, ms: float) -> None:
     )
 
 
-def unsettled(settlement: Settlement, error: Exception) -> None:
+def unsettled(settlement: Settlement, *errors: Exception) -> None:
     """A settlement could be neither stored nor queued: all of it, so that it can be booked later under its own id."""
-    _write("error", "unsettled", settlement=encode(settlement), causes=_causes(error))
+    causes = [cause for error in errors for cause in _causes(error)]
+    _write("error", "unsettled", settlement=encode(settlement), causes=causes)
 
 
 def queued(settlement: Settlement, error: Exception) -> None:
