@@ -16,10 +16,10 @@ UV := $(BIN)/uv
 export MOTO_DISABLE_GLOBAL_CORS := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup run test check fmt lint types arch template lock build ministack rehearse deploy clean
+.PHONY: help setup run test check fmt lint types arch template lock build ministack rehearse deploy redrive replay_unsettled clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/ready ## create the environment, .venv
 
@@ -85,6 +85,13 @@ rehearse: build ministack ## deploy the build to the emulator and call it (ARCH 
 deploy: build ## sam deploy as the stack tenant-llm-STAGE (STAGE=dev, ARCH=arm64, PARAMETERS="Name=value …")
 	@.sam/bin/sam deploy --stack-name tenant-llm-$(STAGE) \
 		--parameter-overrides Stage=$(STAGE) Architecture=$(ARCH) $(PARAMETERS)
+
+redrive: setup ## move settlements from the dead-letter queue back to the usage queue (STAGE=dev)
+	@$(BIN)/python -m tools.redrive $(STAGE)
+
+replay_unsettled: setup ## book settlements that are only in logs (STAGE=dev, FILE=… or SINCE=… UNTIL=…, DRY_RUN=1)
+	@$(BIN)/python -m tools.replay_unsettled $(STAGE) $(FILE) \
+		$(if $(SINCE),--since $(SINCE)) $(if $(UNTIL),--until $(UNTIL)) $(if $(DRY_RUN),--dry-run)
 
 clean: ## remove what the commands above have made
 	@rm -rf .venv .sam .ministack .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from local.aws import embedded_aws
+from local.queue import draining
 from local.sandbox_provider import app as sandbox
 from local.seed import RealProvider, real_provider, seed
 from local.server import application
@@ -28,7 +29,7 @@ _LOCAL = {
 def main() -> None:
     """Start everything, say what can be tried, serve until interrupted."""
     arguments = _arguments()
-    say("1/4 embedded AWS: tables and secrets as template.yaml declares them …")
+    say("1/4 embedded AWS: tables, queues and secrets as template.yaml declares them …")
     with embedded_aws() as env:
         os.environ.update(env | _LOCAL)
         say("2/4 sandbox provider: offline, on loopback, no model behind it …")
@@ -39,7 +40,7 @@ def main() -> None:
         say("4/4 HTTP API …")
         port = serve(application(), arguments.port)
         say(invitation(f"http://{_HOST}:{port}", token, real))
-        with suppress(KeyboardInterrupt):
+        with draining(env), suppress(KeyboardInterrupt):
             Event().wait()
     say("Stopped; nothing was kept.")
 

@@ -1,18 +1,22 @@
-"""AWS on a loopback port: DynamoDB tables as ``template.yaml`` declares them, and Secrets Manager, in memory.
+"""AWS on a loopback port: tables and queues as ``template.yaml`` declares them, and Secrets Manager, in memory.
 
 It is moto's server behind werkzeug's, one request at a time: moto's transactions are not atomic when threads share it.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from threading import Thread
 from typing import Any, override
 from urllib.request import Request, urlopen
 
-from local.template import tables
+from local.template import resources, tables
 
 _REGION = "us-east-1"
-_KEY = "local"  # whatever stands here is accepted
+ACCOUNT = "123456789012"
+"""The account's number at the emulators."""
+_KEY = ACCOUNT  # whatever stands here is accepted; ministack takes it for the account
 
 
 @contextmanager
@@ -36,7 +40,7 @@ def embedded_aws(host: str = "127.0.0.1", port: int = 0) -> Iterator[dict[str, s
     thread.start()
     try:
         env = environment(f"http://{host}:{server.port}")
-        create_tables(env)
+        create_all(env)
         yield env
     finally:
         server.shutdown()
@@ -58,12 +62,35 @@ def environment(endpoint: str, suffix: str = "") -> dict[str, str]:
         "TENANT_TABLE": f"Tenant{suffix}",
         "USAGE_TABLE": f"Usage{suffix}",
         "API_TOKEN_TABLE": f"ApiToken{suffix}",
+        "SETTLEMENT_QUEUE_URL": f"{endpoint}/{ACCOUNT}/UsageQueue{suffix}",
     }
+
+
+def create_all(env: Mapping[str, str]) -> None:
+    """Create the template's tables and queues."""
+    create_tables(env)
+    create_queues(env)
+
+
+def create_queues(env: Mapping[str, str]) -> None:
+    """Create the usage queue under ``env``'s name and its dead-letter queue, which is called ``…-dead``."""
+    name = env["SETTLEMENT_QUEUE_URL"].rpartition("/")[2]
+    client = client_of(env, "sqs")
+    dead = client.create_queue(QueueName=f"{name}-dead", Attributes=_attributes("UsageDeadLetterQueue"))["QueueUrl"]
+    arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    attributes = _attributes("UsageQueue")
+    redrive = json.dumps({**json.loads(attributes["RedrivePolicy"]), "deadLetterTargetArn": arn})
+    client.create_queue(QueueName=name, Attributes={**attributes, "RedrivePolicy": redrive})
+
+
+def _attributes(logical_id: str) -> dict[str, str]:
+    properties = resources()[logical_id]["Properties"]
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in properties.items()}
 
 
 def create_tables(env: Mapping[str, str]) -> None:
     """Create the template's tables, with their indexes and expiry, at ``env``'s endpoint under ``env``'s names."""
-    client = _client(env, "dynamodb")
+    client = client_of(env, "dynamodb")
     for logical_id, properties in tables().items():
         name = env[_variable(logical_id)]
         client.create_table(
@@ -79,21 +106,27 @@ def create_tables(env: Mapping[str, str]) -> None:
 
 
 def reset(env: Mapping[str, str]) -> None:
-    """Forget everything that is stored, and create the tables again."""
+    """Forget everything that is stored, and create tables and queues again."""
     with urlopen(Request(f"{env['AWS_ENDPOINT_URL']}/moto-api/reset", method="POST")) as answer:  # noqa: S310 - loopback
         answer.read()
-    create_tables(env)
+    create_all(env)
 
 
-def _client(env: Mapping[str, str], service: Any) -> Any:
+def client_of(env: Mapping[str, str], service: str) -> Any:
+    """The process's client of that service at ``env``'s endpoint."""
+    return _client(env["AWS_ENDPOINT_URL"], env["AWS_REGION"], service)
+
+
+@cache
+def _client(endpoint: str, region: str, service: Any) -> Any:
     import boto3
 
     return boto3.client(
         service,
-        endpoint_url=env["AWS_ENDPOINT_URL"],
-        region_name=env["AWS_REGION"],
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=_KEY,
+        aws_secret_access_key=_KEY,
     )
 
 

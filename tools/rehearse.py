@@ -11,10 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
+from time import sleep
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -24,11 +26,19 @@ import boto3
 from local.__main__ import free_port, say, serve
 from local.sandbox_provider import app as sandbox
 from local.template import load
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.settlement import Settlement
+from tenant_llm.domain.settlement_json import encode
+from tenant_llm.domain.usage import Usage
+from tools.stack import stack
 
 _BUILD = Path(".aws-sam/build")
 _EMULATOR = Path(".ministack/bin/ministack")
 _SAM = Path(".sam/bin/sam")
-_STACK = "tenant-llm-rehearsal"
+_STAGE = "rehearsal"
+_STACK = f"tenant-llm-{_STAGE}"
+_MODEL = "gpt-4o-mini@OpenAI"
+_TRIES = 60
 _HOST = "127.0.0.1"
 _HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
@@ -100,12 +110,12 @@ def set_up(provider_url: str) -> str:
     model = {"llm_name": "gpt-4o-mini", "llm_factory": "OpenAI", "model_type": "chat", "api_base": provider_url}
     admin(operation="put_model", **model)
     admin(operation="put_credential", place="OpenAI", api_key="sk-rehearsal-0000")
-    admin(operation="set_defaults", llm_id="gpt-4o-mini@OpenAI")
+    admin(operation="set_defaults", llm_id=_MODEL)
     return str(admin(operation="issue_token", label="rehearsal")["token"])
 
 
 def call(endpoint: str, token: str) -> None:
-    """One call twice by direct invocation, one over HTTP, one without a valid token; then the accounts."""
+    """One call twice directly, one over HTTP, one without a valid token, one from the queue; then the accounts."""
     answers = [invoke("invoke-chat", tenant_id="acme", request_id="first", **_HELLO) for _ in range(2)]
     (api,) = boto3.client("apigateway").get_rest_apis()["items"]
     route = partial(over_http, f"{endpoint}/restapis/{api['id']}/dev/_user_request_/v1")
@@ -115,6 +125,30 @@ def call(endpoint: str, token: str) -> None:
     _, usage = route("/usage", token)
     tokens = sum(one["usage"]["total_tokens"] for one in (answers[0], answer))
     expect("calls and tokens", [usage["totals"][name] for name in ("calls", "total_tokens")], [2, tokens])
+    queue()
+    _, usage = route("/usage", token)
+    expect(
+        "calls and tokens with a queued one",
+        [usage["totals"][name] for name in ("calls", "total_tokens")],
+        [3, tokens + 7],
+    )
+
+
+def queue() -> None:
+    """Put a settlement into the usage queue, twice, and wait until the function has taken both."""
+    used, now = Usage(3, 4), datetime.now(UTC)
+    settlement = Settlement("acme", "late", "gpt-4o-mini", "OpenAI", ModelType.CHAT, used, now, _MODEL)
+    client = boto3.client("sqs")
+    url = stack(boto3.client("cloudformation"), _STAGE).outputs["SettlementQueueUrl"]
+    for _ in range(2):
+        client.send_message(QueueUrl=url, MessageBody=json.dumps(encode(settlement)))
+    names: list[Any] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    for _ in range(_TRIES):
+        waiting = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        if not any(int(waiting[name]) for name in names):
+            return
+        sleep(1)
+    sys.exit("the queue is not drained")
 
 
 def invoke(function: str, **event: Any) -> Any:

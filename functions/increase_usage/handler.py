@@ -1,7 +1,7 @@
-"""Accounts: add tokens that were used elsewhere, and tell what was used."""
+"""Accounts: add tokens that were used elsewhere, tell what was used, and book settlements that had to wait."""
 
 from tenant_llm.bootstrap import usage_service
-from tenant_llm.surface import usage
+from tenant_llm.surface import queue_events, usage
 from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
 
 
@@ -21,4 +21,7 @@ def get_usage(call: Call) -> Answer:
     return Answer(usage.render(since, until, usage_service().days(call.caller.tenant_id, since, until)))
 
 
-handler = entrypoint({"POST /v1/usage": increase_usage, "GET /v1/usage": get_usage}, prepare=usage_service)
+handler = queue_events.consuming(
+    lambda settlement: usage_service().book(settlement),
+    entrypoint({"POST /v1/usage": increase_usage, "GET /v1/usage": get_usage}, prepare=usage_service),
+)

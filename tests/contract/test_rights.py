@@ -19,6 +19,7 @@ from tenant_llm.repositories.tenant_llm import TenantLLMRepository
 from tenant_llm.transport.auth import role
 from tests.support.aws import Aws, add_tenant
 from tests.support.events import load_event
+from tests.support.faults import Proxy, refusal
 from tests.support.functions import LambdaContext, over_http
 from tests.support.provider import ProviderServer
 
@@ -36,8 +37,12 @@ _TABLES = {
     "Usage": "UsageTable",
     "ApiToken": "ApiTokenTable",
 }
+_QUEUE = "UsageQueue"
 _SECRETS = "secrets"
 _ROLES = "AssumableRoleArn"
+# What Lambda asks of a queue in a function's name
+# (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
+_CONSUMING = {(f"sqs:{action}", _QUEUE) for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")}
 _ROLE = "arn:aws:iam::111122223333:role/tenant-llm"
 
 
@@ -71,6 +76,9 @@ def _allowed(function: str) -> set[Right]:
 def _asked(service: str, operation: str, arguments: dict[str, Any]) -> Iterator[Right]:
     if service == "secretsmanager":
         yield f"secretsmanager:{operation}", _SECRETS
+    elif service == "sqs":
+        assert arguments["QueueUrl"].endswith(f"/{_QUEUE}")
+        yield f"sqs:{operation}", _QUEUE
     elif service == "sts":
         yield f"sts:{operation}", _ROLES
     elif operation == "TransactWriteItems":
@@ -134,11 +142,23 @@ def test_the_accounts_are_written_and_read(asked: set[Right]) -> None:
     for event in (bare, bare | {"llm_name": "gpt-4"}):
         assert import_module("functions.increase_usage.handler").handler(event, LambdaContext()) == {"updated": 1}
 
-    assert asked == _allowed("IncreaseUsageFunction")
+    assert import_module("functions.increase_usage.handler").handler(
+        load_event("queue/increase_usage"), LambdaContext()
+    ) == {"batchItemFailures": []}
+
+    # Whoever calls models queues what could not be stored; one policy serves both.
+    assert asked == _allowed("IncreaseUsageFunction") - _CONSUMING - {("sqs:SendMessage", _QUEUE)}
+
+
+def test_lambda_may_take_messages_from_the_queue_in_the_name_of_their_consumer_alone() -> None:
+    functions = [name for name, resource in resources().items() if resource["Type"] == "AWS::Serverless::Function"]
+
+    assert {name for name in functions if _CONSUMING & _allowed(name)} == {"IncreaseUsageFunction"}
+    assert _allowed("IncreaseUsageFunction") >= _CONSUMING
 
 
 def test_an_invocation_reads_models_and_keys_and_settles(
-    asked: set[Right], aws: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
+    asked: set[Right], aws: Aws, proxy: Proxy, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALLOW_PRIVATE_PROVIDERS", "true")
     monkeypatch.setenv("ASSUMABLE_ROLE_ARN", _ROLE)
@@ -152,6 +172,7 @@ def test_an_invocation_reads_models_and_keys_and_settles(
     for _ in range(2):
         provider.reply({"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]})
     provider.reply({"output": {"message": {"content": [{"text": "Hi"}]}}, "stopReason": "end_turn"})
+    proxy.plan("TransactWriteItems", [refusal("AccessDeniedException")])
     event: JsonObject = {"tenant_id": "acme", "messages": [{"role": "user", "content": "Hi"}]}
 
     for model in ({}, {"llm_name": "gpt-4"}, {"llm_name": roles.address}):

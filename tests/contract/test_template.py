@@ -11,10 +11,13 @@ import pytest
 
 from local.template import resources, statements, tables, template
 from tenant_llm.domain import errors
+from tenant_llm.services import usage
 from tenant_llm.settings import Settings
+from tenant_llm.surface import queue_events
 
 _ROOT = Path(__file__).parents[2]
 _FIELDS = {field.name.upper(): field for field in fields(Settings)}
+_DAY = 24 * 60 * 60
 _POWERTOOLS = "POWERTOOLS_"  # what the library's own code reads
 
 
@@ -62,7 +65,9 @@ def test_the_parameters_defaults_are_the_settings_defaults() -> None:
 
     read = Settings.from_env({name: _default(value, parameters) for name, value in _variables().items()})
 
-    for name in _variables().keys() & _FIELDS.keys():
+    for name, value in _variables().items():
+        if name.startswith(_POWERTOOLS) or value.get("Ref") in resources():
+            continue
         if (field := _FIELDS[name]).default is not MISSING:
             assert getattr(read, field.name) == field.default, name
 
@@ -163,6 +168,33 @@ def test_a_table_is_kept_recoverable_and_encrypted(name: str) -> None:
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert properties["SSESpecification"] == {"SSEEnabled": True}
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_a_settlement_that_waits_is_kept_encrypted_and_long_enough_to_be_mended() -> None:
+    queues = _of_type("AWS::SQS::Queue")
+    redrive = queues["UsageQueue"]["RedrivePolicy"]
+
+    assert queues.keys() == {"UsageQueue", "UsageDeadLetterQueue"}
+    for name, properties in queues.items():
+        assert properties["SqsManagedSseEnabled"] is True
+        assert (resources()[name]["DeletionPolicy"], resources()[name]["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert redrive == {"deadLetterTargetArn": {"Fn::GetAtt": "UsageDeadLetterQueue.Arn"}, "maxReceiveCount": 5}
+    assert queues["UsageDeadLetterQueue"]["MessageRetentionPeriod"] == 14 * _DAY  # the most that SQS has
+    # A message in the dead-letter queue is as old as it was, and one that is moved back is new.
+    assert template()["Parameters"]["LedgerDays"]["MinValue"] > 2 * 14
+
+
+def test_a_message_is_delivered_again_when_the_function_cannot_be_at_it_any_more() -> None:
+    function = _of_type("AWS::Serverless::Function")["IncreaseUsageFunction"]
+    (mapping,) = _of_type("AWS::Lambda::EventSourceMapping").values()
+
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": "UsageQueue.Arn"}
+    assert mapping["FunctionName"] == {"Ref": "IncreaseUsageFunction"}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert _of_type("AWS::SQS::Queue")["UsageQueue"]["VisibilityTimeout"] >= 6 * function["Timeout"]
+    least = queue_events._LEAST_MILLIS / 1000
+    assert least > usage._BOOK_SECONDS
+    assert mapping["BatchSize"] * usage._BOOK_SECONDS + least <= function["Timeout"]
 
 
 def _answers() -> dict[str, dict[str, Any]]:

@@ -249,6 +249,7 @@ def test_an_answer_is_given_although_its_settlement_fails_and_that_is_logged_who
         raise ServiceUnavailable("storage refuses")
 
     monkeypatch.setattr(bootstrap.usage_repository(), "settle", refuse)
+    monkeypatch.setattr(bootstrap.usage_queue(), "send", refuse)
 
     answer = chat(request_id="lost")
 

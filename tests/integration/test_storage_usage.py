@@ -216,6 +216,7 @@ def test_a_request_id_may_be_longer_than_a_key(ledger: UsageRepository) -> None:
         cancellation(None, "TransactionConflict", "TransactionConflict"),
         cancellation(None, "ThrottlingError", None),
         cancellation(None, None, "ProvisionedThroughputExceeded"),
+        cancellation("ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"),
     ],
 )
 def test_a_transaction_that_others_cancelled_is_tried_again(
@@ -236,6 +237,7 @@ def test_a_transaction_that_others_cancelled_is_tried_again(
     [
         refusal("ThrottlingException"),
         refusal("ProvisionedThroughputExceededException"),
+        refusal("RequestLimitExceeded"),
         refusal("TransactionInProgressException"),
         refusal("InternalServerError", 500),
         refusal("ServiceUnavailable", 503),
@@ -291,7 +293,16 @@ def test_transactions_that_never_get_through_are_given_up(aws: Aws, models: Tena
     assert used(models) == 0
 
 
-@pytest.mark.parametrize("fault", [refusal("ValidationException"), cancellation("ValidationError", None, None)])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        refusal("ValidationException"),
+        refusal("IdempotentParameterMismatchException"),  # cannot be: a token is one settlement's
+        cancellation("ValidationError", None, None),
+        cancellation(None, "ItemCollectionSizeLimitExceeded", None),
+        cancellation(None, "TransactionConflict", "ValidationError"),
+    ],
+)
 def test_what_will_not_pass_is_told_at_once(aws: Aws, models: TenantLLMRepository, proxy: Proxy, fault: Fault) -> None:
     proxy.plan(TRANSACT, [fault])
 

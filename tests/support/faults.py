@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, override
 from urllib.parse import urlsplit
 
@@ -28,7 +28,11 @@ class LostAnswer:
     """The request is carried out, and the connection breaks before its answer."""
 
 
-type Fault = Refusal | LostAnswer
+class Silence:
+    """The request is not passed on, and nothing is answered until the test ends."""
+
+
+type Fault = Refusal | LostAnswer | Silence
 
 
 def refusal(code: str, status: int = 400) -> Refusal:
@@ -50,6 +54,7 @@ class Proxy:
     planned: defaultdict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     seen: list[str] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
+    over: Event = field(default_factory=Event)
 
     def plan(self, operation: str, faults: Sequence[Fault]) -> None:
         self.planned[operation].extend(faults)
@@ -71,9 +76,14 @@ def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            fault = running.next_fault(self.headers["X-Amz-Target"].partition(".")[2])
+            fault = running.next_fault(self.headers.get("X-Amz-Target", "").partition(".")[2])
             if isinstance(fault, Refusal):
                 self.answer(fault.status, json.dumps(fault.body).encode())
+                return
+            if isinstance(fault, Silence):
+                running.over.wait()
+            if running.over.is_set():  # whoever still tries is of a test that has ended
+                self.close_connection = True
                 return
             upstream = HTTPConnection(address, timeout=30)
             upstream.request("POST", self.path, body, dict(self.headers))
@@ -83,11 +93,11 @@ def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
             if isinstance(fault, LostAnswer):
                 self.close_connection = True
             else:
-                self.answer(response.status, content)
+                self.answer(response.status, content, response.headers["Content-Type"])
 
-        def answer(self, status: int, content: bytes) -> None:
+        def answer(self, status: int, content: bytes, kind: str = "application/x-amz-json-1.0") -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -103,6 +113,7 @@ def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
     try:
         yield running
     finally:
+        running.over.set()
         server.shutdown()
         thread.join()
         server.server_close()

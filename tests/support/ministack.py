@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from local.aws import create_tables, environment
+from local.aws import create_all, environment
 from tests.support.aws import Aws, point_to
 
 _PROGRAM = Path(__file__).parents[2] / ".ministack" / "bin" / "ministack"
@@ -38,7 +38,7 @@ def ministack_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         **os.environ,
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
-        "SERVICES": "dynamodb,secretsmanager",
+        "SERVICES": "dynamodb,secretsmanager,sqs",
         "TMPDIR": str(tmp_path_factory.mktemp("ministack")),
         "PYTHONUNBUFFERED": "1",
     }
@@ -53,9 +53,9 @@ def ministack_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 @pytest.fixture
 def ministack(ministack_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    """Tables and secrets of this test alone."""
+    """Tables, queues and secrets of this test alone."""
     env: Mapping[str, str] = environment(ministack_endpoint, suffix=f"-{uuid4().hex[:8]}")
-    create_tables(env)
+    create_all(env)
     yield from point_to(env, monkeypatch)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tenant_llm.domain.errors import RateLimited
+from tenant_llm.domain.errors import RateLimited, ServiceUnavailable
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import Settlement
 from tenant_llm.domain.target import ModelConfig
@@ -63,7 +63,8 @@ def test_an_unsettled_call_is_logged_whole(caplog: pytest.LogCaptureFixture) -> 
     at = datetime(2026, 11, 23, tzinfo=UTC)
     usage = Usage(1, 2, native={"seconds": 1.5})
 
-    logs.unsettled(Settlement("t", "r", "gpt-4", "OpenAI", ModelType.CHAT, usage, at, "gpt-4@OpenAI", "interrupted"))
+    settlement = Settlement("t", "r", "gpt-4", "OpenAI", ModelType.CHAT, usage, at, "gpt-4@OpenAI", "interrupted")
+    logs.unsettled(settlement, ServiceUnavailable("x"))
 
     assert caplog.records[0].levelname == "ERROR"
     assert vars(caplog.records[0])["settlement"] == {
@@ -74,7 +75,7 @@ def test_an_unsettled_call_is_logged_whole(caplog: pytest.LogCaptureFixture) -> 
         "model_type": "chat",
         "row": "gpt-4@OpenAI",
         "status": "interrupted",
-        "at": "2026-11-23T00:00:00+00:00",
+        "at": "2026-11-23T00:00:00Z",
         "usage": {
             "input_tokens": 1,
             "output_tokens": 2,

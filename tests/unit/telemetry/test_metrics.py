@@ -38,8 +38,11 @@ def test_each_line_has_its_own_dimensions(monkeypatch: pytest.MonkeyPatch, capsy
     metrics.count_provider_error(_CONFIG, "rate_limit_exceeded")
     metrics.count_unsettled()
     metrics.count_fault()
+    metrics.count_queued()
+    metrics.count_unreadable()
 
-    failed, unsettled, fault = _lines(capsys)
+    failed, unsettled, fault, queued, unreadable = _lines(capsys)
+    assert (queued["Queued"], unreadable["Unreadable"]) == ([1], [1])
     assert (failed["code"], failed["ProviderErrors"]) == ("rate_limit_exceeded", [1])
     assert (unsettled["Unsettled"], fault["Faults"]) == ([1], [1])
     assert "code" not in unsettled

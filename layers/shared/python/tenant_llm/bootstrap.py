@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tenant_llm.repositories.tenant import TenantRepository
     from tenant_llm.repositories.tenant_llm import TenantLLMRepository
     from tenant_llm.repositories.usage_ledger import UsageRepository
+    from tenant_llm.repositories.usage_queue import UsageQueue
     from tenant_llm.services.audio_url import AudioLinks
     from tenant_llm.services.chat import ChatService
     from tenant_llm.services.embedding import EmbeddingService
@@ -52,6 +53,15 @@ def usage_repository() -> "UsageRepository":
     from tenant_llm.repositories.usage_ledger import UsageRepository
 
     return UsageRepository(settings())
+
+
+@cache
+def usage_queue() -> "UsageQueue | None":
+    """Where settlements wait that DynamoDB refuses; ``None`` where there is no queue."""
+    from tenant_llm.repositories.usage_queue import UsageQueue
+
+    url = settings().settlement_queue_url
+    return UsageQueue(url) if url else None
 
 
 @cache
@@ -104,7 +114,7 @@ def usage_service() -> "UsageService":
     """Booking usage."""
     from tenant_llm.services.usage import UsageService
 
-    return UsageService(usage_repository(), resolution())
+    return UsageService(usage_repository(), resolution(), usage_queue())
 
 
 @cache

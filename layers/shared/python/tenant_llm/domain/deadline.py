@@ -36,7 +36,11 @@ class Deadline:
 
     def remaining(self) -> float:
         """Seconds left, never negative."""
-        return 0.0 if self.line.hung_up else max(0.0, self.at - self.clock())
+        return 0.0 if self.line.hung_up else self.seconds()
+
+    def seconds(self) -> float:
+        """Seconds until then whoever has hung up, never negative."""
+        return max(0.0, self.at - self.clock())
 
     def timeout(self, configured: float) -> float:
         """Seconds the next step may take: the configured ones, or what is left if that is less.

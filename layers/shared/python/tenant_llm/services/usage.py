@@ -2,17 +2,32 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from uuid import uuid4
 
 from tenant_llm.domain.call import Caller
-from tenant_llm.domain.errors import InvalidRequest, TenantLLMError
+from tenant_llm.domain.deadline import Deadline
+from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus, DayUsage, Settlement
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.usage import Usage
-from tenant_llm.repositories.usage_ledger import UsageRepository
+from tenant_llm.repositories.usage_ledger import Outcome, UsageRepository
+from tenant_llm.repositories.usage_queue import UsageQueue
+from tenant_llm.services.patience import within
 from tenant_llm.services.resolution import Resolution
 from tenant_llm.telemetry import logs, metrics
+
+# With all the time in the world a caller waits that long for each; the least of both together, when his time is over,
+# is within the second that the entrypoint keeps back.
+_LEDGER_SECONDS = (0.5, 2.0)
+_QUEUE_SECONDS = (0.4, 1.0)
+_BOOK_SECONDS = 5.0
+
+
+def _bounded(limits: tuple[float, float], deadline: Deadline) -> float:
+    least, most = limits
+    return min(most, max(least, deadline.seconds()))
 
 
 def _now() -> datetime:
@@ -22,22 +37,41 @@ def _now() -> datetime:
 class UsageService:
     """Books usage, each call once."""
 
-    def __init__(self, ledger: UsageRepository, resolution: Resolution, now: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        ledger: UsageRepository,
+        resolution: Resolution,
+        queue: UsageQueue | None = None,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
         self._ledger = ledger
         self._resolution = resolution
+        self._queue = queue
         self._now = now
 
     def settle(self, caller: Caller, config: ModelConfig, usage: Usage, status: CallStatus = "ok") -> None:
         """Book a call's usage. Never raises for storage: a good answer is not lost because its booking is.
 
-        A settlement that could not be stored is logged whole at ERROR, from where it can be booked later.
+        What the ledger does not take goes to the queue, and what the queue does not take is logged whole at ERROR, from
+        where it can be booked later. The caller waits no longer than 3 s for all of it, nor longer than the entrypoint
+        keeps back of Lambda's time. An attempt that was left alone may still succeed: the ledger counts a call once.
         """
         settlement = self._settlement(config, usage, caller.request_id, status)
         try:
-            self._ledger.settle(settlement)
-        except TenantLLMError:
-            logs.unsettled(settlement)
-            metrics.count_unsettled()
+            within(_bounded(_LEDGER_SECONDS, caller.deadline), partial(self._ledger.settle, settlement))
+        except Exception as error:  # noqa: BLE001 (whatever it was, a settlement that is kept can be booked)
+            refusal = error
+        else:
+            return
+        self._keep(settlement, refusal, caller.deadline)
+
+    def book(self, settlement: Settlement) -> Outcome:
+        """Book a settlement that comes from the queue or a log.
+
+        Raises:
+            ServiceUnavailable: When the ledger does not take it; it may be booked again.
+        """
+        return within(_BOOK_SECONDS, partial(self._ledger.settle, settlement))
 
     def increase(
         self,
@@ -67,6 +101,20 @@ class UsageService:
     def days(self, tenant_id: str, since: date, until: date) -> list[DayUsage]:
         """The tenant's totals by day and model, both dates included."""
         return self._ledger.days(tenant_id, since, until)
+
+    def _keep(self, settlement: Settlement, error: Exception, deadline: Deadline) -> None:
+        errors = [error]
+        if self._queue is not None:
+            try:
+                within(_bounded(_QUEUE_SECONDS, deadline), partial(self._queue.send, settlement))
+            except Exception as refusal:  # noqa: BLE001 (as above)
+                errors.append(refusal)
+            else:
+                logs.queued(settlement, error)
+                metrics.count_queued()
+                return
+        logs.unsettled(settlement, *errors)
+        metrics.count_unsettled()
 
     def _settlement(self, config: ModelConfig, usage: Usage, request_id: str, status: CallStatus) -> Settlement:
         return Settlement(

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict
 from functools import cache
 from json import dumps
 from traceback import extract_tb
@@ -16,6 +15,7 @@ from typing import Literal
 
 from tenant_llm.domain.errors import TenantLLMError
 from tenant_llm.domain.settlement import CallStatus, Settlement
+from tenant_llm.domain.settlement_json import encode
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.usage import Usage
 from tenant_llm.settings import in_lambda
@@ -65,24 +65,25 @@ def call_failed(config: ModelConfig, error: TenantLLMError, ms: float) -> None:
     )
 
 
-def unsettled(settlement: Settlement) -> None:
-    """A settlement could not be stored: the whole of it, so that it can be booked later under its own request id."""
-    usage = asdict(settlement.usage)
-    _write(
-        "error",
-        "unsettled",
-        settlement={
-            "tenant_id": settlement.tenant_id,
-            "request_id": settlement.request_id,
-            "llm_name": settlement.llm_name,
-            "llm_factory": settlement.llm_factory,
-            "model_type": settlement.model_type.value,
-            "row": settlement.row,
-            "status": settlement.status,
-            "at": settlement.at.isoformat(),
-            "usage": usage,
-        },
-    )
+def unsettled(settlement: Settlement, *errors: Exception) -> None:
+    """A settlement could be neither stored nor queued: all of it, so that it can be booked later under its own id."""
+    causes = [cause for error in errors for cause in _causes(error)]
+    _write("error", "unsettled", settlement=encode(settlement), causes=causes)
+
+
+def queued(settlement: Settlement, error: Exception) -> None:
+    """A settlement could not be stored, and waits in the queue."""
+    _write("warning", "queued", **_booking(settlement), causes=_causes(error))
+
+
+def unreadable(message_id: str, error: TenantLLMError) -> None:
+    """A message of the queue is no settlement. It fails until it is in the dead-letter queue, where it can be read."""
+    _write("error", "unreadable", message_id=message_id, param=error.param, causes=_causes(error))
+
+
+def unbooked(settlement: Settlement, error: Exception) -> None:
+    """A settlement from the queue could not be booked; SQS delivers it again."""
+    _write("warning", "unbooked", **_booking(settlement), causes=_causes(error))
 
 
 def answered(error: TenantLLMError, request_id: str) -> None:
@@ -113,6 +114,10 @@ def _model(config: ModelConfig) -> dict[str, Value]:
         "llm_name": config.llm_name,
         "model_type": config.model_type.value,
     }
+
+
+def _booking(settlement: Settlement) -> dict[str, Value]:
+    return {"tenant": settlement.tenant_id, "call_id": settlement.request_id, "model": settlement.address}
 
 
 def _causes(error: BaseException) -> list[str]:

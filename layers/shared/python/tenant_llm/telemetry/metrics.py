@@ -26,9 +26,19 @@ def count_provider_error(config: ModelConfig, code: str) -> None:
     _write({**_model(config), "code": code}, {"ProviderErrors": 1})
 
 
+def count_queued() -> None:
+    """A settlement could not be stored and waits in the queue."""
+    _write({}, {"Queued": 1})
+
+
 def count_unsettled() -> None:
-    """A settlement could not be stored and waits in the logs."""
+    """A settlement could be neither stored nor queued and waits in the logs."""
     _write({}, {"Unsettled": 1})
+
+
+def count_unreadable() -> None:
+    """A message of the queue is no settlement."""
+    _write({}, {"Unreadable": 1})
 
 
 def count_fault() -> None:

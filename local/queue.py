@@ -1,0 +1,61 @@
+"""Lambda's part between a queue and a function: messages become events, and those that did not fail are deleted."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Any
+
+from local.aws import client_of
+from local.server import invoke
+
+_SECONDS = 1.0
+_BATCH = 10  # as the template's mapping has it, and the most that SQS hands out
+
+
+def deliver(env: Mapping[str, str], function: str = "increase_usage") -> tuple[int, int]:
+    """Hand the function one batch of what is in the usage queue; returns how many it got, and how many it kept."""
+    url = env["SETTLEMENT_QUEUE_URL"]
+    client = client_of(env, "sqs")
+    received = client.receive_message(QueueUrl=url, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=0)
+    messages = received.get("Messages", [])
+    if not messages:
+        return 0, 0
+    answer = invoke(function, {"Records": [record(message) for message in messages]})
+    failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+    for message in messages:
+        if message["MessageId"] not in failed:
+            client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return len(messages), len(messages) - len(failed)
+
+
+@contextmanager
+def draining(env: Mapping[str, str]) -> Iterator[None]:
+    """Deliver once a second until the block ends: a long poll would hold the embedded AWS, which has one thread."""
+    over = Event()
+
+    def run() -> None:
+        while not over.wait(_SECONDS):
+            while deliver(env)[0]:
+                continue
+
+    thread = Thread(target=run, name="usage-queue", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def record(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message as functions get it: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html."""
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": {},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:UsageQueue",
+        "awsRegion": "us-east-1",
+    }
