@@ -1,7 +1,9 @@
 """Settling calls, and telling what was used."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime
+from threading import Thread
 from uuid import uuid4
 
 from tenant_llm.domain.call import Caller
@@ -13,6 +15,9 @@ from tenant_llm.domain.usage import Usage
 from tenant_llm.repositories.usage_ledger import UsageRepository
 from tenant_llm.services.resolution import Resolution
 from tenant_llm.telemetry import logs, metrics
+
+# How long an answer waits for a count that it does not depend on; DynamoDB mostly takes some milliseconds.
+_PATIENCE = 0.3
 
 
 def _now() -> datetime:
@@ -38,6 +43,15 @@ class UsageService:
         except TenantLLMError:
             logs.unsettled(settlement)
             metrics.count_unsettled()
+
+    def failed(self, config: ModelConfig) -> None:
+        """Count a call that its provider failed before anything was delivered: at once, or some time, or not at all.
+
+        Never raises, and never takes longer than moments, whatever becomes of storage: the caller waits for an error.
+        """
+        worker = Thread(target=self._count_failed, args=(config, self._now()), daemon=True)
+        worker.start()
+        worker.join(_PATIENCE)
 
     def increase(
         self,
@@ -67,6 +81,10 @@ class UsageService:
     def days(self, tenant_id: str, since: date, until: date) -> list[DayUsage]:
         """The tenant's totals by day and model, both dates included."""
         return self._ledger.days(tenant_id, since, until)
+
+    def _count_failed(self, config: ModelConfig, at: datetime) -> None:
+        with suppress(TenantLLMError):  # the call itself is in logs and metrics
+            self._ledger.count_error(config.tenant_id, config.address, config.model_type, at)
 
     def _settlement(self, config: ModelConfig, usage: Usage, request_id: str, status: CallStatus) -> Settlement:
         return Settlement(
