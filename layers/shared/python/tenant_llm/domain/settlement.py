@@ -10,6 +10,8 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.usage import Usage
 
 type CallStatus = Literal["ok", "client_disconnected", "interrupted"]
+type DayKey = tuple[date, str]
+"""A day and the address of a model."""
 
 COUNTS = (
     "calls",

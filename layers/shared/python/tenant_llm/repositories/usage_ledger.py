@@ -30,13 +30,12 @@ from pynamodb.transactions import TransactWrite
 
 from tenant_llm.domain.errors import ServiceUnavailable
 from tenant_llm.domain.model_type import ModelType
-from tenant_llm.domain.settlement import COUNTS, DayUsage, Settlement
+from tenant_llm.domain.settlement import COUNTS, DayKey, DayUsage, Settlement
 from tenant_llm.repositories.tables import attempts, bound, connection, storage
 from tenant_llm.repositories.tenant_llm import TenantLLM
 from tenant_llm.settings import Settings
 
 type Outcome = Literal["counted", "repeated", "no_row"]
-type DayKey = tuple[date, str]
 
 _NATIVE = "native_"
 _OF_TYPE = "#"
