@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenant_llm.domain.call import Caller
@@ -208,6 +208,7 @@ _LINES = st.lists(
 )
 
 
+@settings(derandomize=True, deadline=None)
 @given(_LINES, st.lists(st.sampled_from(DIMENSIONS), unique=True))
 def test_however_it_is_grouped_the_sums_are_the_same(lines: list[Line], by: list[Dimension]) -> None:
     answer = render(_asked(*by), lines, "prices 1")
@@ -279,6 +280,7 @@ def test_a_cursor_of_another_tenant_or_period_is_refused() -> None:
             ask(call)
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.text())
 def test_whatever_stands_for_a_cursor_is_read_or_refused(text: str) -> None:
     assert read_cursor(text, "acme") is None or text
