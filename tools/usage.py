@@ -24,6 +24,7 @@ from typing import Any
 
 import boto3
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import COUNTS, DayUsage
@@ -114,8 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         with _source(options) as ask:
             lines, page = read(ask, query)
-    except Refused as refusal:
-        sys.exit(str(refusal))
+    except (Refused, httpx.HTTPError, BotoCoreError, ClientError) as error:
+        sys.exit(str(error))
     told = summary(options.tenant or options.url, page, lines)
     if options.csv:
         sys.stdout.write(table(lines, options.group_by))

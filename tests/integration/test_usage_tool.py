@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.admin.handler import handler
 from tenant_llm import bootstrap
@@ -58,3 +59,13 @@ def test_what_is_refused_ends_the_command(invoked: list[str]) -> None:
         usage.main(["--tenant", "acme", "--since", "yesterday"])
 
     assert str(caught.value) == "since is 'yesterday': not a date like '2026-11-23'"
+
+
+def test_a_stack_that_cannot_be_asked_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not allowed"}}, "Invoke")
+
+    monkeypatch.setattr("boto3.client", lambda _: SimpleNamespace(invoke=refuse))
+
+    with pytest.raises(SystemExit, match="AccessDeniedException"):
+        usage.main(["--tenant", "acme"])

@@ -11,7 +11,7 @@ from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.settlement import COUNTS, DayKey
 from tenant_llm.domain.usage_report import DIMENSIONS, Dimension, Line, Period, Totals, grouped, totals
 from tenant_llm.domain.wire import Json, JsonObject
-from tenant_llm.surface.arguments import arguments
+from tenant_llm.surface.arguments import LONGEST_BYTES, arguments
 from tenant_llm.surface.entrypoint import Answer, Call
 from tenant_llm.surface.invalid import shortened
 from tenant_llm.surface.usage_csv import table
@@ -150,11 +150,10 @@ def read_cursor(cursor: str, tenant_id: str) -> DayKey | None:
     """Where the page ended; ``None`` where the text is none of ours for that tenant."""
     try:
         owner, day, address = loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if owner != tenant_id or not isinstance(address, str):
+        if owner != tenant_id or len(address.encode()) > LONGEST_BYTES:
             return None
-        address.encode()
         return date.fromisoformat(day), address
-    except (TypeError, ValueError, RecursionError):
+    except (AttributeError, TypeError, ValueError, RecursionError):
         return None
 
 
