@@ -61,12 +61,6 @@ def _failed(address: str = _ADDRESS) -> DayUsage:
     return DayUsage(datetime.now(UTC).date(), llm_name, factory, errors=1)
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that is counted late on a busy machine is still seen by the test."""
-    monkeypatch.setattr("tenant_llm.services.usage._PATIENCE", 30)
-
-
 def chunk(content: str | None = None, **fields: Any) -> bytes:
     delta = {} if content is None else {"content": content}
     body = {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} | fields
