@@ -16,7 +16,8 @@ UV := $(BIN)/uv
 export MOTO_DISABLE_GLOBAL_CORS := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup run test check fmt lint types arch template lock build ministack rehearse deploy redrive replay_unsettled clean
+.PHONY: help setup run usage test check fmt lint types arch template lock build ministack rehearse faults deploy redrive \
+	replay_unsettled clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ setup: .venv/ready ## create the environment, .venv
 
 run: setup ## the API on localhost, with an embedded AWS, a demo tenant and an offline provider
 	@$(BIN)/python -m local --port $(PORT)
+
+usage: setup ## what TENANT has used of the stack of STAGE (ARGS="--since 2026-11-01 --group-by type --plot usage.svg …")
+	@$(BIN)/python -m tools.usage --stack tenant-llm-$(STAGE) --tenant "$(TENANT)" $(ARGS)
 
 test: setup ## all tests
 	@$(BIN)/pytest

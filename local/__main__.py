@@ -84,6 +84,8 @@ The tenant's models:
   curl -s {url}/v1/models -H "authorization: Bearer $TOKEN"
 Its usage, with the tokens of that chat:
   curl -s {url}/v1/usage -H "authorization: Bearer $TOKEN"
+The same as a chart:
+  TENANT_LLM_TOKEN=$TOKEN .venv/bin/python -m tools.usage --url {url}
 
 Ctrl-C stops it.
 """

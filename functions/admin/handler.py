@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from tenant_llm.bootstrap import lookup_service, tenant_models_service
-from tenant_llm.surface import admin
+from tenant_llm.bootstrap import lookup_service, tenant_models_service, usage_report_service
+from tenant_llm.surface import admin, usage_report
 from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
 
 _on = partial(admin.bind, tenant_models_service)
@@ -12,6 +12,11 @@ _on = partial(admin.bind, tenant_models_service)
 def list_openai_models(call: Call) -> Answer:  # noqa: ARG001 (every operation takes a call)
     """See ``LookupService.openai_models``."""
     return Answer({"object": "list", "data": lookup_service().openai_models()})
+
+
+def get_tenant_usage(call: Call) -> Answer:
+    """What a tenant has used, in a period; a deleted one's accounts are still there."""
+    return usage_report.report(call, usage_report_service)
 
 
 handler = entrypoint(
@@ -29,6 +34,7 @@ handler = entrypoint(
         "POST /admin/tenants/{tenant_id}/tokens": _on(admin.issue_token),
         "GET /admin/tenants/{tenant_id}/tokens": _on(admin.list_tokens),
         "DELETE /admin/tenants/{tenant_id}/tokens/{token_id}": _on(admin.revoke_token),
+        "GET /admin/tenants/{tenant_id}/usage": get_tenant_usage,
         "GET /admin/openai-models": list_openai_models,
     },
     operator=True,

@@ -1,7 +1,7 @@
 """Accounts: add tokens that were used elsewhere, tell what was used, and book settlements that had to wait."""
 
-from tenant_llm.bootstrap import usage_service
-from tenant_llm.surface import queue_events, usage
+from tenant_llm.bootstrap import usage_report_service, usage_service
+from tenant_llm.surface import queue_events, usage, usage_report
 from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
 
 
@@ -16,9 +16,8 @@ def increase_usage(call: Call) -> Answer:
 
 
 def get_usage(call: Call) -> Answer:
-    """Totals and days of the tenant, by model."""
-    since, until = usage.ask_period(call)
-    return Answer(usage.render(since, until, usage_service().days(call.caller.tenant_id, since, until)))
+    """What the tenant has used, in a period."""
+    return usage_report.report(call, usage_report_service)
 
 
 handler = queue_events.consuming(

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tenant_llm.domain import errors
+from tenant_llm.surface.usage_csv import COLUMNS
 
 _ROOT = Path(__file__).parents[2]
 _PAGE = (_ROOT / "docs" / "api.md").read_text()
@@ -50,6 +51,10 @@ def test_every_operation_of_a_function_is_on_the_page(function: str) -> None:
     named = answer["error"]["message"].rpartition("not one of ")[2].split(", ")
     assert len(named) > 1
     assert [name for name in named if f"`{name}`" not in _PAGE] == []
+
+
+def test_the_page_names_the_columns_of_the_csv_in_their_order() -> None:
+    assert f"`{', '.join(COLUMNS)}`" in " ".join(_PAGE.split())
 
 
 def test_the_example_of_a_streamed_invocation_reads_what_the_adapter_sends(

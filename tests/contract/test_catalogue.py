@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from genai_prices.data import providers
 
 from tenant_llm.catalogue import load
 from tenant_llm.catalogue.schema import Provider
@@ -80,6 +81,20 @@ def test_images_go_over_the_chat_wire(row: Provider) -> None:
     assert sees in (None, row.dialects.get(ModelType.CHAT))
     assert ModelType.IMAGE2TEXT not in row.type_quirks, "they would not be read: chat's are its own"
     assert row.quirks(ModelType.IMAGE2TEXT) == row.quirks(ModelType.CHAT)
+
+
+_PRICES = {one.id: one for one in providers}
+
+
+@_ROWS
+def test_a_rows_prices_are_there_and_name_models_that_it_lists(row: Provider) -> None:
+    if row.prices:
+        names = [model.wire_name for model in row.models]
+        known = [name for name in names if _PRICES[row.prices].find_model(name, all_providers=providers)]
+
+        assert known or not names
+    else:
+        assert row.name.lower() not in _PRICES
 
 
 @_ROWS

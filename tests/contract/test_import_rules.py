@@ -22,6 +22,7 @@ _SINS = {
     "Only transport talks HTTP": ("services/usage.py", "httpx"),
     "Only repositories talk to AWS": ("surface/http.py", "boto3"),
     "Only one module knows the Langfuse SDK": ("services/invocation.py", "langfuse"),
+    "Only one module knows prices": ("services/usage_report.py", "genai_prices"),
     "Only settings reads the environment": ("telemetry/metrics.py", "os"),
     "Model types are strangers, but image2text asks chat": ("services/rerank.py", "tenant_llm.services.embedding"),
     "What only developers install is not in the layer": ("services/lookup.py", "yaml"),

@@ -18,6 +18,7 @@ _HEAVY = (
     "multipart",
     "aws_lambda_powertools",
     "cryptography",
+    "genai_prices",
 )
 _FAMILIES = sorted(
     f"tenant_llm.dialects.{folder.name}"
@@ -51,6 +52,14 @@ def test_a_handler_loads_no_client_and_no_dialect(function: str) -> None:
 
     assert f"functions.{function}.handler" in loaded
     assert loaded.isdisjoint({*_HEAVY, *_FAMILIES})
+
+
+def test_calling_a_model_loads_no_prices() -> None:
+    services = "chat, embedding, image2text, invocation, rerank, speech2text, tts, usage"
+    loaded = _loaded(f"import sys; from tenant_llm.services import {services}; print(*sys.modules, sep='\\n')")
+
+    assert "tenant_llm.services.invocation" in loaded
+    assert loaded.isdisjoint({"genai_prices", "tenant_llm.services.prices"})
 
 
 def test_importing_the_package_loads_none_of_its_parts() -> None:

@@ -205,6 +205,7 @@ def test_operators_write_models_keys_and_tokens(asked: set[Right]) -> None:
     service = bootstrap.tenant_models_service()
     _serve("admin", "admin_create_tenant", "admin_list_tenants", "admin_get_tenant", "admin_put_model")
     _serve("admin", "admin_set_defaults", "admin_list_models", "admin_delete_model", "admin_openai_models")
+    _serve("admin", "admin_tenant_usage")
     service.put_credential("acme", "OpenAI", "sk-first")
     service.put_credential("tenant123", "gpt-4@OpenAI", "sk-own")
     _serve("admin", "admin_put_credential", "admin_delete_credential")

@@ -9,6 +9,7 @@ import pytest
 from tenant_llm.domain.model_type import ModelType
 from tests.e2e.conftest import Shop, open_shop
 from tests.support.provider import ProviderServer
+from tools import usage
 
 
 @pytest.fixture
@@ -47,6 +48,19 @@ def test_usage_adds_up_over_the_types(http: httpx.Client, shop: Shop, provider: 
 
     assert (answer["totals"]["calls"], answer["totals"]["total_tokens"]) == (2, 44)
     assert shop.used(ModelType.CHAT) == 30
+
+
+def test_a_tenant_sees_its_usage_in_the_terminal(
+    http: httpx.Client, shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    http.post("/v1/usage", json={"llm_type": "chat", "used_tokens": 30})
+    monkeypatch.setenv("TENANT_LLM_TOKEN", shop.token)
+
+    usage.main(["--url", shop.url, "--group-by", "type"])
+
+    head, row = capsys.readouterr().out.splitlines()
+    assert "1 calls, 0 errors, 30 tokens" in head
+    assert row.split()[0] == "chat"
 
 
 def test_configs_types_and_factories_are_told_without_keys(http: httpx.Client) -> None:

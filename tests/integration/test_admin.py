@@ -1,5 +1,7 @@
 import json
 import logging
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from functions.admin.handler import handler
 from tenant_llm import bootstrap
 from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.settlement import Settlement
 from tenant_llm.domain.tenant import TenantModel
+from tenant_llm.domain.usage import Usage
 from tests.support.aws import Aws, add_tenant
 from tests.support.events import FOLDER, load_event
 from tests.support.functions import LambdaContext, directly, over_http, with_body
@@ -243,7 +247,7 @@ def test_no_answer_and_no_log_holds_a_key(caplog: pytest.LogCaptureFixture) -> N
 
     ours = [record for record in caplog.records if record.name.startswith("tenant_llm")]
     told = "".join(answers) + "".join(str(record.__dict__) for record in ours)
-    assert len(events) == 16
+    assert len(events) == 18
     assert [key for key in _KEYS if key in told] == []
 
 
@@ -282,3 +286,26 @@ def test_a_direct_event_has_to_name_the_model() -> None:
     answer = directly(handler, {"operation": "remove_model", "tenant_id": "tenant123"})
 
     assert answer["error"]["param"] == "model"
+
+
+def test_an_operator_reads_the_accounts_of_any_tenant_also_of_a_deleted_one() -> None:
+    at = datetime(2026, 11, 3, tzinfo=UTC)
+    call = Settlement("tenant123", "r1", "gpt-4", "OpenAI", ModelType.CHAT, Usage(3, 4), at)
+    bootstrap.usage_repository().settle(call)
+    bootstrap.usage_repository().settle(replace(call, tenant_id="other"))
+
+    status, answer = over_http(handler, load_event("http/admin_tenant_usage"))
+    over_http(handler, load_event("http/admin_delete_tenant"))
+    direct = directly(handler, load_event("direct/admin_get_tenant_usage"))
+
+    assert status == 200
+    assert answer["totals"]["total_tokens"] == 7
+    assert [(group["model"], group["type"]) for group in answer["groups"]] == [("gpt-4@OpenAI", "chat")]
+    assert direct["totals"] == answer["totals"]
+    assert [group["date"] for group in direct["groups"]] == ["2026-11-03"]
+
+
+def test_the_accounts_of_nobody_are_refused() -> None:
+    answer = directly(handler, {"operation": "get_tenant_usage"})
+
+    assert (answer["error"]["code"], answer["error"]["param"]) == ("invalid_request", "tenant_id")

@@ -1,3 +1,4 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -8,10 +9,10 @@ from tenant_llm import bootstrap
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import Settlement
 from tenant_llm.domain.usage import Usage
-from tenant_llm.domain.wire import Json
+from tenant_llm.domain.wire import Json, JsonObject
 from tests.support.aws import Aws, add_tenant
 from tests.support.events import load_event
-from tests.support.functions import directly, over_http, with_body
+from tests.support.functions import LambdaContext, directly, over_http, with_body
 
 _ADDRESS = "gpt-4@OpenAI"
 
@@ -179,3 +180,123 @@ def test_another_tenants_usage_is_not_told(aws: Aws) -> None:
     _, answer = over_http(handler, {**load_event("http/usage_get"), "queryStringParameters": None})
 
     assert answer["models"] == []
+
+
+def _with_query(query: JsonObject) -> JsonObject:
+    event = load_event("http/usage_get")
+    return {**event, "queryStringParameters": event["queryStringParameters"] | query}
+
+
+def _asked(**query: str) -> tuple[int, Json]:
+    return over_http(handler, _with_query(query))
+
+
+def _settle_a_month() -> None:
+    """Three models on some days of November, one of them as two types."""
+    number = 0
+    for name, kind, days in (
+        ("gpt-4", ModelType.CHAT, (1, 2, 30)),
+        ("gpt-4o", ModelType.CHAT, (2, 3)),
+        ("gpt-4o", ModelType.IMAGE2TEXT, (2,)),
+        ("whisper-1", ModelType.SPEECH2TEXT, (2, 4)),
+    ):
+        for day in days:
+            number += 1
+            usage = Usage(100 * number, number, cached_tokens=number, native={"seconds": 0.1 * number})
+            at = datetime(2026, 11, day, 23, 59, tzinfo=UTC)
+            bootstrap.usage_repository().settle(
+                Settlement("tenant123", f"m{number}", name, "OpenAI", kind, usage, at, row=None)
+            )
+
+
+@pytest.mark.parametrize("group_by", ["model", "type", "day", "factory", "type,model", "day,model,type,factory"])
+def test_a_grouping_has_the_totals_of_the_whole(group_by: str) -> None:
+    _settle_a_month()
+
+    _, whole = _asked()
+    status, answer = _asked(group_by=group_by)
+
+    assert status == 200
+    assert answer["totals"] == whole["totals"]
+    assert answer["group_by"] == group_by.split(",")
+    assert sum(group["total_tokens"] for group in answer["groups"]) == whole["totals"]["total_tokens"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 7])
+@pytest.mark.parametrize("way", ["json", "csv"])
+def test_pages_put_together_are_one_answer(limit: int, way: str) -> None:
+    _settle_a_month()
+    query = {"group_by": "day,model,type", "format": way}
+    whole = handler(_with_query(query), LambdaContext())["body"]
+
+    pages: list[str] = []
+    cursor = ""
+    while not pages or cursor:
+        more = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
+        answer = handler(_with_query(query | more), LambdaContext())
+        pages.append(answer["body"])
+        cursor = answer["headers"].get("x-next-cursor") if way == "csv" else json.loads(pages[-1])["next_cursor"]
+
+    assert len(pages) == -(-7 // limit)  # gpt-4o of the second, as two types, is one day of one model
+    if way == "csv":
+        assert whole == pages[0] + "".join(page.partition("\r\n")[2] for page in pages[1:])
+    else:
+        assert json.loads(whole)["groups"] == [group for page in pages for group in json.loads(page)["groups"]]
+
+
+@pytest.mark.parametrize(
+    ("models", "found"),
+    [
+        ("gpt-4@OpenAI", ["gpt-4@OpenAI"]),
+        ("gpt-4o,whisper-1@OpenAI", ["gpt-4o@OpenAI", "whisper-1@OpenAI"]),
+        ("gpt-4@Ollama", []),
+    ],
+)
+def test_models_are_chosen_by_address_or_by_name(models: str, found: list[str]) -> None:
+    _settle_a_month()
+
+    pages: list[Json] = []
+    cursor: dict[str, str] = {}
+    while not pages or cursor:
+        _, page = _asked(models=models, limit="2", **cursor)
+        pages.append(page)
+        cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else {}
+
+    assert sorted({model["model"] for page in pages for model in page["models"]}) == found
+    assert all(page["models"] for page in pages) == bool(found)
+
+
+def test_costs_are_told_where_prices_are_known() -> None:
+    _settle("r1", 1, Usage(1000, 1000))
+    at = datetime(2026, 11, 2, tzinfo=UTC)
+    unknown = Settlement("tenant123", "r2", "m", "Ollama", ModelType.CHAT, Usage(6000), at)
+    bootstrap.usage_repository().settle(unknown)
+
+    _, answer = _asked(group_by="factory")
+
+    assert (answer["totals"]["cost_usd"], answer["totals"]["priced_share"]) == (0.09, 0.25)
+    assert [(group["factory"], group["cost_usd"]) for group in answer["groups"]] == [("Ollama", None), ("OpenAI", 0.09)]
+    assert answer["prices"]["currency"] == "USD"
+    assert answer["prices"]["source"].startswith("genai-prices ")
+
+
+def test_another_tenants_cursor_is_refused() -> None:
+    _settle_a_month()
+    _, page = _asked(limit="1")
+    event = _with_query({"limit": "1", "cursor": page["next_cursor"]})
+    event["requestContext"]["authorizer"]["tenant_id"] = "acme"
+
+    status, answer = over_http(handler, event)
+
+    assert (status, answer["error"]["param"]) == (400, "cursor")
+
+
+def test_a_caller_that_accepts_csv_gets_csv() -> None:
+    _settle("r1", 1, Usage(100))
+    event = load_event("http/usage_get")
+    event["headers"]["Accept"] = "text/csv"
+
+    answer = handler(event, LambdaContext())
+
+    assert answer["headers"]["content-type"] == "text/csv; charset=utf-8"
+    assert [row.split(",")[:2] for row in answer["body"].splitlines()] == [["date", "model"], ["2026-11-01", _ADDRESS]]

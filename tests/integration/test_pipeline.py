@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tenant_llm.catalogue import load as catalogue
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.chat import ChatRequest
 from tenant_llm.domain.deadline import Deadline
-from tenant_llm.domain.errors import ProviderUnavailable
+from tenant_llm.domain.errors import ProviderUnavailable, ServiceUnavailable
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import DayUsage
 from tenant_llm.repositories.secrets import SecretStore
@@ -52,6 +53,12 @@ def used(bundle: Aws, tenant_id: str = "acme", address: str = _ADDRESS) -> int:
 def days(tenant_id: str = "acme") -> list[DayUsage]:
     today = datetime.now(UTC).date()
     return bootstrap.usage_repository().days(tenant_id, today - timedelta(days=1), today)
+
+
+def _failed(address: str = _ADDRESS) -> DayUsage:
+    """A day of one call that failed before anything was delivered."""
+    llm_name, _, factory = address.rpartition("@")
+    return DayUsage(datetime.now(UTC).date(), llm_name, factory, errors=1)
 
 
 def chunk(content: str | None = None, **fields: Any) -> bytes:
@@ -196,7 +203,7 @@ def test_a_refused_key_is_never_a_401_and_never_shown(bundle: Aws, provider: Pro
     ],
     ids=["refused", "no JSON", "no choices"],
 )
-def test_what_was_not_delivered_is_not_booked(
+def test_what_was_not_delivered_is_not_booked_but_as_an_error(
     bundle: Aws, provider: ProviderServer, play: Callable[[ProviderServer], None], code: str
 ) -> None:
     add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
@@ -205,7 +212,60 @@ def test_what_was_not_delivered_is_not_booked(
     answer = chat()
 
     assert answer["error"]["code"] == code
-    assert (used(bundle), days()) == (0, [])
+    assert (used(bundle), days()) == (0, [_failed()])
+    assert days()[0].by_type == {ModelType.CHAT: _failed()}
+
+
+def test_a_success_counts_under_the_id_of_a_failure(bundle: Aws, provider: ProviderServer) -> None:
+    add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
+    provider.reply({"error": {"message": "no"}}, status=400)
+    provider.reply(_ANSWER)
+
+    for _ in range(2):
+        chat(request_id="mine")
+
+    (day,) = days()
+    assert (day.calls, day.errors, day.total_tokens) == (1, 1, 18)
+
+
+def test_an_error_is_answered_although_it_cannot_be_counted(
+    bundle: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
+    provider.reply({"error": {"message": "no"}}, status=400)
+    asked: list[object] = []
+
+    def refuse(*arguments: object) -> None:
+        asked.extend(arguments)
+        raise ServiceUnavailable("storage refuses")
+
+    monkeypatch.setattr(bootstrap.usage_repository(), "count_error", refuse)
+
+    answer = chat()
+
+    assert answer["error"]["code"] == "provider_rejected"
+    assert asked[:3] == ["acme", _ADDRESS, ModelType.CHAT]
+
+
+def test_an_error_does_not_wait_for_storage_that_hangs(
+    bundle: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
+    provider.reply({"error": {"message": "no"}}, status=400)
+    answered, counted = Event(), Event()
+
+    def hang(*_: object) -> None:
+        if answered.wait(20):
+            counted.set()
+
+    monkeypatch.setattr("tenant_llm.services.usage._FAILED_SECONDS", 0.01)
+    monkeypatch.setattr(bootstrap.usage_repository(), "count_error", hang)
+
+    answer = chat()
+    answered.set()
+
+    assert answer["error"]["code"] == "provider_rejected"
+    assert counted.wait(20)
 
 
 @pytest.mark.parametrize(
@@ -240,8 +300,6 @@ def test_a_model_without_its_key_says_so(bundle: Aws, provider: ProviderServer) 
 def test_an_answer_is_given_although_its_settlement_fails_and_that_is_logged_whole(
     bundle: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from tenant_llm.domain.errors import ServiceUnavailable
-
     add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
     provider.reply(_ANSWER)
 
@@ -319,7 +377,7 @@ def test_a_caller_that_hangs_up_pays_for_what_was_delivered(bundle: Aws, provide
     deltas.close()
 
     (day,) = days()
-    assert (day.calls, day.input_tokens, day.output_tokens) == (1, 2, 5)
+    assert (day.calls, day.errors, day.input_tokens, day.output_tokens) == (1, 0, 2, 5)
     assert day.estimated_tokens == 7
 
 
@@ -341,17 +399,17 @@ def test_a_stream_that_breaks_off_is_an_error_and_settled(bundle: Aws, provider:
         list(deltas)
 
     (day,) = days()
-    assert (day.calls, day.output_tokens, day.estimated_tokens) == (1, 2, 4)
+    assert (day.calls, day.errors, day.output_tokens, day.estimated_tokens) == (1, 1, 2, 4)
 
 
-def test_a_stream_that_never_begins_books_nothing(bundle: Aws, provider: ProviderServer) -> None:
+def test_a_stream_that_never_begins_books_an_error_and_nothing_else(bundle: Aws, provider: ProviderServer) -> None:
     add_tenant(bundle.settings, api_base=f"{provider.url}/v1")
     provider.reply({"error": {"message": "no"}}, status=400)
 
     with pytest.raises(Exception, match="no"):
         bootstrap.chat_service().stream(caller(), None, _REQUEST)
 
-    assert days() == []
+    assert days() == [_failed()]
 
 
 def test_embeddings_are_split_as_the_provider_takes_them_and_settled_once(
@@ -371,6 +429,23 @@ def test_embeddings_are_split_as_the_provider_takes_them_and_settled_once(
     assert sorted(request.json["input"][0] for request in provider.requests) == ["a", "b", "c"]
     (day,) = days()
     assert (day.calls, day.input_tokens, used(bundle, address="e@OpenAI")) == (1, 9, 9)
+
+
+def test_a_call_of_several_requests_fails_once(
+    bundle: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tenant(bundle.settings, address="e@OpenAI", model_type=ModelType.EMBEDDING, api_base=f"{provider.url}/v1")
+    known = catalogue.provider("OpenAI")
+    assert known is not None
+    small = replace(known, type_quirks={}, common_quirks=replace(known.common_quirks, max_batch=1))
+    monkeypatch.setattr("tenant_llm.services.resolution.provider", lambda _: small)
+    provider.reply({"error": {"message": "no"}}, status=400)
+    handler = import_module("functions.invoke_embedding.handler").handler
+
+    answer = directly(handler, {"tenant_id": "acme", "input": ["a", "b", "c"]})
+
+    assert answer["error"]["code"] == "provider_rejected"
+    assert days() == [_failed("e@OpenAI")]
 
 
 def test_a_wire_that_nobody_speaks_yet_names_factory_and_type(

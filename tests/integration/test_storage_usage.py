@@ -5,7 +5,7 @@ import pytest
 
 from tenant_llm.domain.errors import ServiceUnavailable
 from tenant_llm.domain.model_type import ModelType
-from tenant_llm.domain.settlement import DayUsage, Settlement
+from tenant_llm.domain.settlement import CallStatus, DayUsage, Settlement
 from tenant_llm.domain.tenant import TenantModel
 from tenant_llm.domain.usage import Usage
 from tenant_llm.repositories.tables import connection
@@ -171,6 +171,74 @@ def test_days_are_told_by_model_and_of_the_tenant_alone(ledger: UsageRepository)
     ledger.settle(replace(CALL, tenant_id="other"))
 
     assert [day.address for day in ledger.days("acme", DAY, DAY)] == ["a@b#c@LM-Studio", "gpt-4@OpenAI"]
+
+
+def test_a_day_tells_its_counts_by_type(ledger: UsageRepository) -> None:
+    usage = Usage(10, 20, 5, 1, 2, native={"seconds": 0.1, "pages": 2}, estimated=True)
+    ledger.settle(CALL)
+    for number in range(3):
+        ledger.settle(
+            replace(CALL, request_id=str(number), model_type=ModelType.IMAGE2TEXT, usage=usage, status="interrupted")
+        )
+
+    (day,) = ledger.days("acme", DAY, DAY)
+
+    assert (day.calls, day.errors, day.input_tokens, day.estimated_tokens) == (4, 3, 33, 90)
+    sees = replace(day, calls=3, input_tokens=30, output_tokens=60, native={"seconds": 0.3, "pages": 6})
+    assert day.by_type == {ModelType.CHAT: DayUsage(DAY, "gpt-4", "OpenAI", 1, 3, 4), ModelType.IMAGE2TEXT: sees}
+    assert day.parts() == list(day.by_type.items())
+
+
+def test_what_was_counted_before_types_were_is_of_none(ledger: UsageRepository, aws: Aws) -> None:
+    # An item of an earlier release, to which a later one adds.
+    connection().put_item(
+        aws.settings.usage_table,
+        "acme",
+        "day#2026-05-01#gpt-4@OpenAI",
+        attributes={"calls": {"N": "2"}, "input_tokens": {"N": "7"}, "native_seconds": {"N": "0.3"}},
+    )
+
+    (before,) = ledger.days("acme", DAY, DAY)
+    ledger.settle(replace(CALL, usage=Usage(3, 4, native={"seconds": 0.1})))
+    (after,) = ledger.days("acme", DAY, DAY)
+
+    assert before.parts() == [(None, before)]
+    assert (before.calls, before.input_tokens, before.native) == (2, 7, {"seconds": 0.3})
+    assert after.parts() == [
+        (ModelType.CHAT, DayUsage(DAY, "gpt-4", "OpenAI", 1, 3, 4, native={"seconds": 0.1})),
+        (None, before),
+    ]
+
+
+def test_an_error_is_counted_beside_the_calls(ledger: UsageRepository) -> None:
+    ledger.settle(CALL)
+    for _ in range(2):
+        ledger.count_error("acme", "gpt-4@OpenAI", ModelType.CHAT, AT)
+
+    (day,) = ledger.days("acme", DAY, DAY)
+
+    assert (day.calls, day.errors, day.total_tokens) == (1, 2, 7)
+    assert day.by_type == {ModelType.CHAT: day}
+
+
+@pytest.mark.parametrize(("status", "errors"), [("ok", 0), ("client_disconnected", 0), ("interrupted", 1)])
+def test_a_caller_who_hangs_up_is_no_error(ledger: UsageRepository, status: CallStatus, errors: int) -> None:
+    ledger.settle(replace(CALL, status=status))
+
+    assert [day.errors for day in ledger.days("acme", DAY, DAY)] == [errors]
+
+
+def test_days_can_be_read_on_from_any_of_them(ledger: UsageRepository) -> None:
+    for number, name in enumerate(["a", "a!", "a-longer", "é@b", "z"]):
+        for later in range(2):
+            at = AT + timedelta(days=later)
+            ledger.settle(replace(CALL, request_id=f"{number}-{later}", llm_name=name, at=at))
+    whole = ledger.days("acme", DAY, DAY + timedelta(days=1))
+
+    assert len(whole) == 10
+    for number, day in enumerate(whole):
+        rest = ledger.read_days("acme", DAY, DAY + timedelta(days=1), (day.day, day.address), at_once=3)
+        assert list(rest) == whole[number + 1 :]
 
 
 def test_the_ledger_item_holds_the_call_and_when_it_may_go(aws: Aws, models: TenantLLMRepository) -> None:

@@ -158,7 +158,7 @@ def test_what_goes_wrong_is_raised_as_what_it_is_and_not_booked(
 
     assert type(caught.value) is raised
     assert len(asked(provider)) == actions
-    assert days() == []
+    assert [(day.calls, day.errors, day.total_tokens) for day in days()] == [(0, 1, 0)]
 
 
 def test_a_fault_that_may_pass_is_no_end_of_a_job_that_goes_on(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tenant_llm.services.tenant_models import TenantModelsService
     from tenant_llm.services.tts import TtsService
     from tenant_llm.services.usage import UsageService
+    from tenant_llm.services.usage_report import UsageReportService
     from tenant_llm.transport.http import HttpTransport
 
 
@@ -115,6 +116,14 @@ def usage_service() -> "UsageService":
     from tenant_llm.services.usage import UsageService
 
     return UsageService(usage_repository(), resolution(), usage_queue())
+
+
+@cache
+def usage_report_service() -> "UsageReportService":
+    """Telling what was used."""
+    from tenant_llm.services.usage_report import UsageReportService
+
+    return UsageReportService(usage_repository())
 
 
 @cache

@@ -67,6 +67,7 @@ class Provider:
         rank: catalogue order, higher first.
         status: ``live`` or ``retired`` (gone, works with a tenant's own base URL).
         logo: for a user interface; may be empty.
+        prices: the provider of list prices that is the same, as ``services/prices.py`` knows it; empty for none.
         builtin: whether its models need no row of a tenant: they are keyless and served at the operator's endpoint.
         profiles: what follows a model's name at this provider only (see ``profiles.toml`` for what does so everywhere).
     """
@@ -84,6 +85,7 @@ class Provider:
     rank: int = 500
     status: str = "live"
     logo: str = ""
+    prices: str = ""
     builtin: bool = False
     models: tuple[CatalogueModel, ...] = ()
     common_quirks: Quirks = field(default_factory=Quirks)

@@ -6,6 +6,7 @@ row and to the day. Whoever repeats it, the ledger item is there and nothing is 
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from math import isfinite
 from time import sleep
@@ -28,7 +29,8 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from tenant_llm.domain.errors import ServiceUnavailable
-from tenant_llm.domain.settlement import DayUsage, Settlement
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.settlement import COUNTS, DayKey, DayUsage, Settlement
 from tenant_llm.repositories.tables import attempts, bound, connection, storage
 from tenant_llm.repositories.tenant_llm import TenantLLM
 from tenant_llm.settings import Settings
@@ -36,6 +38,7 @@ from tenant_llm.settings import Settings
 type Outcome = Literal["counted", "repeated", "no_row"]
 
 _NATIVE = "native_"
+_OF_TYPE = "#"
 _REFUSED = "ConditionalCheckFailed"
 _ATTEMPTS = 8
 # A sort key has at most 1024 bytes; callers choose their request ids
@@ -68,14 +71,16 @@ class CallItem(Model):
 
 
 class DayItem(Model):
-    """A day's totals of one model. Native units are attributes ``native_<unit>``: only those can be added to.
+    """A day's totals of one model, and the same by type, in attributes such as ``chat#calls``.
 
+    Native units are attributes ``native_<unit>`` and ``chat#native_<unit>``: what is added to stands at the top level.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
     """
 
     tenant_id = UnicodeAttribute(hash_key=True)
     entry = UnicodeAttribute(range_key=True)
     calls = NumberAttribute(default=0)
+    errors = NumberAttribute(default=0)
     input_tokens = NumberAttribute(default=0)
     output_tokens = NumberAttribute(default=0)
     cached_tokens = NumberAttribute(default=0)
@@ -83,14 +88,15 @@ class DayItem(Model):
     reasoning_tokens = NumberAttribute(default=0)
     estimated_tokens = NumberAttribute(default=0)
 
-    native: dict[str, float]
+    added: dict[str, float]
+    """The attributes that the class does not name."""
 
     @classmethod
     @override
     def from_raw_data(cls, data: dict[str, Any]) -> Self:
         item = super().from_raw_data(data)
-        units = {name.removeprefix(_NATIVE): value for name, value in data.items() if name.startswith(_NATIVE)}
-        item.native = {unit: NumberAttribute().deserialize(value["N"]) for unit, value in sorted(units.items())}
+        unnamed = {name: value for name, value in data.items() if name.startswith(_NATIVE) or _OF_TYPE in name}
+        item.added = {name: NumberAttribute().deserialize(value["N"]) for name, value in sorted(unnamed.items())}
         return item
 
 
@@ -135,10 +141,36 @@ class UsageRepository:
         Raises:
             ServiceUnavailable: When DynamoDB refuses.
         """
-        # "$" is the character after "#": everything of the last day lies before it.
-        condition = self._days.entry.between(f"day#{since.isoformat()}#", f"day#{until.isoformat()}$")
+        return list(self.read_days(tenant_id, since, until))
+
+    def read_days(
+        self, tenant_id: str, since: date, until: date, after: DayKey | None = None, at_once: int | None = None
+    ) -> Iterator[DayUsage]:
+        """The same one by one, those after a day and model; ``at_once`` is how many are read at once, else 1 MB.
+
+        Raises:
+            ServiceUnavailable: When DynamoDB refuses.
+        """
+        # "$" is the character after "#": everything of the last day lies before it. No text lies between one and the
+        # same with "\0" behind it.
+        first = f"day#{since.isoformat()}#" if after is None else _entry(*after) + "\0"
+        condition = self._days.entry.between(first, f"day#{until.isoformat()}$")
         with storage():
-            return [_day_usage(item) for item in self._days.query(tenant_id, condition, consistent_read=True)]
+            for item in self._days.query(tenant_id, condition, consistent_read=True, page_size=at_once):
+                yield _day_usage(item)
+
+    def count_error(self, tenant_id: str, address: str, model_type: ModelType, at: datetime) -> None:
+        """Count a call that failed before it used anything. It may be counted twice where an answer is lost.
+
+        There is no ledger item: a later success under the same request id has to count.
+
+        Raises:
+            ServiceUnavailable: When DynamoDB refuses.
+        """
+        name = f"{model_type.value}{_OF_TYPE}{self._days.errors.attr_name}"
+        day = self._days(tenant_id, _entry(_utc_day(at), address))
+        with storage():
+            day.update([self._days.errors.add(1), Path([name]).add(1)])
 
     def _attempt(self, settlement: Settlement, row: str | None) -> Outcome:
         """One transaction, repeated while it only meets other transactions or a throttle.
@@ -163,7 +195,7 @@ class UsageRepository:
             with TransactWrite(connection=self._connection, client_request_token=token) as transaction:
                 transaction.save(self._call_item(settlement, row), self._calls.tenant_id.does_not_exist())
                 day = self._days(settlement.tenant_id, _day_entry(settlement))
-                transaction.update(day, list(_additions(self._days, settlement)))
+                transaction.update(day, list(_additions(settlement)))
                 if row is not None:
                     transaction.update(
                         self._rows(settlement.tenant_id, row),
@@ -218,7 +250,15 @@ def _call_entry(request_id: str) -> str:
 
 
 def _day_entry(settlement: Settlement) -> str:
-    return f"day#{settlement.at.astimezone(UTC).date().isoformat()}#{settlement.address}"
+    return _entry(_utc_day(settlement.at), settlement.address)
+
+
+def _entry(day: date, address: str) -> str:
+    return f"day#{day.isoformat()}#{address}"
+
+
+def _utc_day(at: datetime) -> date:
+    return at.astimezone(UTC).date()
 
 
 def _native(settlement: Settlement) -> dict[str, float]:
@@ -230,37 +270,43 @@ def _native(settlement: Settlement) -> dict[str, float]:
     }
 
 
-def _additions(day: type[DayItem], settlement: Settlement) -> Iterator[Action]:
+def _additions(settlement: Settlement) -> Iterator[Action]:
     usage = settlement.usage
-    yield day.calls.add(1)
-    for attribute, amount in (
-        (day.input_tokens, usage.input_tokens),
-        (day.output_tokens, usage.output_tokens),
-        (day.cached_tokens, usage.cached_tokens),
-        (day.cache_write_tokens, usage.cache_write_tokens),
-        (day.reasoning_tokens, usage.reasoning_tokens),
-        (day.estimated_tokens, usage.total_tokens if usage.estimated else 0),
-    ):
-        if amount:
-            yield attribute.add(amount)
-    for unit, quantity in _native(settlement).items():
-        # pynamodb writes a float as its shortest decimal, and DynamoDB adds decimals: sums stay exact.
-        yield Path([_NATIVE + unit]).add(quantity)
+    amounts: dict[str, float] = {
+        "calls": 1,
+        "errors": int(settlement.failed),
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "estimated_tokens": usage.total_tokens if usage.estimated else 0,
+    }
+    # pynamodb writes a float as its shortest decimal, and DynamoDB adds decimals: sums stay exact.
+    native = {_NATIVE + unit: amount for unit, amount in _native(settlement).items()}
+    for name, amount in (amounts | native).items():
+        if amount or name in native:
+            yield Path([name]).add(amount)
+            yield Path([f"{settlement.model_type.value}{_OF_TYPE}{name}"]).add(amount)
 
 
 def _day_usage(item: DayItem) -> DayUsage:
     _, day, address = item.entry.split("#", 2)
     llm_name, _, llm_factory = address.rpartition("@")
-    return DayUsage(
-        day=datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).date(),
-        llm_name=llm_name,
-        llm_factory=llm_factory,
-        calls=int(item.calls),
-        input_tokens=int(item.input_tokens),
-        output_tokens=int(item.output_tokens),
-        cached_tokens=int(item.cached_tokens),
-        cache_write_tokens=int(item.cache_write_tokens),
-        reasoning_tokens=int(item.reasoning_tokens),
-        estimated_tokens=int(item.estimated_tokens),
-        native=item.native,
+    of = partial(DayUsage, date.fromisoformat(day), llm_name, llm_factory)
+    types = {name.partition(_OF_TYPE)[0] for name in item.added if _OF_TYPE in name}
+    return of(
+        **{name: int(getattr(item, name)) for name in COUNTS},
+        native=_units(item, _NATIVE),
+        by_type={kind: of(**_counts_of(item, kind)) for kind in ModelType if kind.value in types},
     )
+
+
+def _counts_of(item: DayItem, kind: ModelType) -> dict[str, Any]:
+    prefix = kind.value + _OF_TYPE
+    counts = {name: int(item.added.get(prefix + name, 0)) for name in COUNTS}
+    return {**counts, "native": _units(item, prefix + _NATIVE)}
+
+
+def _units(item: DayItem, prefix: str) -> dict[str, float]:
+    return {name.removeprefix(prefix): amount for name, amount in item.added.items() if name.startswith(prefix)}

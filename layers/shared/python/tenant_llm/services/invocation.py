@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from time import monotonic
 from typing import override
 
@@ -52,12 +53,16 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class OngoingCall:
-    """One call of a tenant's model, from its begin to its settlement."""
+    """One call of a tenant's model, from its begin to its settlement.
+
+    ``unfailed`` is free until the provider fails it: a call of several requests at once fails once.
+    """
 
     invocation: Invocation
     caller: Caller
     config: ModelConfig
     started: float
+    unfailed: Lock = field(default_factory=Lock)
 
     def dialect[D](self, load: Callable[[str], D]) -> D:
         """The wire of the model's factory, by one of the functions of ``dialects.load``.
@@ -133,6 +138,8 @@ class OngoingCall:
             logs.call_failed(self.config, error, self._milliseconds())
             if isinstance(error, ProviderError):
                 metrics.count_provider_error(self.config, error.code)
+                if self.unfailed.acquire(blocking=False):
+                    self.invocation.usage.failed(self.config)
             raise
 
     def _milliseconds(self) -> float:

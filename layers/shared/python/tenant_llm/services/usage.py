@@ -1,13 +1,14 @@
 """Settling calls, and telling what was used."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import partial
 from uuid import uuid4
 
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.deadline import Deadline
-from tenant_llm.domain.errors import InvalidRequest
+from tenant_llm.domain.errors import InvalidRequest, TenantLLMError
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus, DayUsage, Settlement
 from tenant_llm.domain.target import ModelConfig
@@ -23,6 +24,8 @@ from tenant_llm.telemetry import logs, metrics
 _LEDGER_SECONDS = (0.5, 2.0)
 _QUEUE_SECONDS = (0.4, 1.0)
 _BOOK_SECONDS = 5.0
+# How long an answer waits for a count that it does not depend on; DynamoDB mostly takes some milliseconds.
+_FAILED_SECONDS = 0.3
 
 
 def _bounded(limits: tuple[float, float], deadline: Deadline) -> float:
@@ -72,6 +75,15 @@ class UsageService:
             ServiceUnavailable: When the ledger does not take it; it may be booked again.
         """
         return within(_BOOK_SECONDS, partial(self._ledger.settle, settlement))
+
+    def failed(self, config: ModelConfig) -> None:
+        """Count a call that its provider failed before anything was delivered: at once, or some time, or not at all.
+
+        Never raises, and never takes longer than moments, whatever becomes of storage: the caller waits for an error.
+        """
+        count = partial(self._ledger.count_error, config.tenant_id, config.address, config.model_type, self._now())
+        with suppress(TenantLLMError):  # the call itself is in logs and metrics
+            within(_FAILED_SECONDS, count)
 
     def increase(
         self,

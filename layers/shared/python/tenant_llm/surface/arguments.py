@@ -10,7 +10,8 @@ from tenant_llm.surface.entrypoint import Call
 from tenant_llm.surface.invalid import shortened
 
 # Longer than any address; beyond 1024 bytes DynamoDB would refuse it as a key.
-_LONGEST_BYTES = 1000
+LONGEST_BYTES = 1000
+"""Of a name that a caller gives."""
 
 
 def arguments(call: Call) -> Mapping[str, Json]:
@@ -28,8 +29,8 @@ def argument(call: Call, name: str) -> str:
     if name not in given:
         raise InvalidRequest(f"{name} is required", param=name)
     value = given[name]
-    if not isinstance(value, str) or not value.strip() or len(value.encode()) > _LONGEST_BYTES:
-        raise InvalidRequest(f"{name} is {shortened(value)}: not a text of 1 to {_LONGEST_BYTES} bytes", param=name)
+    if not isinstance(value, str) or not value.strip() or len(value.encode()) > LONGEST_BYTES:
+        raise InvalidRequest(f"{name} is {shortened(value)}: not a text of 1 to {LONGEST_BYTES} bytes", param=name)
     return value
 
 

@@ -29,7 +29,7 @@ class Call:
     """What is asked, wherever it came from.
 
     ``body`` of a direct call is its event without ``tenant_id`` and ``operation``. ``path`` and ``query`` are decoded,
-    and empty for a direct call, whose event has those names in the body.
+    and empty for a direct call, whose event has those names in the body. ``accept`` is the header of that name.
     """
 
     caller: Caller
@@ -38,6 +38,7 @@ class Call:
     path: Mapping[str, str] = field(default_factory=dict)
     form: Form | None = field(default=None, repr=False)
     direct: bool = False
+    accept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +132,14 @@ def read_http(routes: Routes, event: JsonObject, context: object, *, operator: b
     path, query = http.path_parameters(event), http.query_parameters(event)
     tenant_id = path.get("tenant_id", "") if operator else http.tenant_id(event)
     body, form = http.read_body(event, settings().max_body_bytes)
-    key = http.headers(event).get("idempotency-key")
+    headers = http.headers(event)
+    key = headers.get("idempotency-key")
     asked = [event["httpMethod"], event["resource"], body, path, query, _digestible(form)]
     call_id = _call_id(event, context, key, asked, "Idempotency-Key")
     longest = settings().http_timeout_millis / 1000
-    return operation, Call(_caller(tenant_id, call_id, context, longest), body, query, path, form)
+    return operation, Call(
+        _caller(tenant_id, call_id, context, longest), body, query, path, form, accept=headers.get("accept", "")
+    )
 
 
 def read_direct(
