@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from tenant_llm.bootstrap import lookup_service, tenant_models_service
-from tenant_llm.surface import admin
+from tenant_llm.bootstrap import budget_service, lookup_service, tenant_models_service
+from tenant_llm.surface import admin, budgets
 from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
 
 _on = partial(admin.bind, tenant_models_service)
@@ -12,6 +12,11 @@ _on = partial(admin.bind, tenant_models_service)
 def list_openai_models(call: Call) -> Answer:  # noqa: ARG001 (every operation takes a call)
     """See ``LookupService.openai_models``."""
     return Answer({"object": "list", "data": lookup_service().openai_models()})
+
+
+def list_budgets(call: Call) -> Answer:
+    """As ``get_budgets`` of the tenant itself."""
+    return Answer(budgets.render(budget_service().states(call.caller.tenant_id)))
 
 
 handler = entrypoint(
@@ -26,6 +31,9 @@ handler = entrypoint(
         "DELETE /admin/tenants/{tenant_id}/models/{model+}": _on(admin.remove_model),
         "PUT /admin/tenants/{tenant_id}/credentials/{place+}": _on(admin.put_credential),
         "DELETE /admin/tenants/{tenant_id}/credentials/{place+}": _on(admin.remove_credential),
+        "GET /admin/tenants/{tenant_id}/budgets": list_budgets,
+        "PUT /admin/tenants/{tenant_id}/budgets": _on(admin.set_budgets),
+        "DELETE /admin/tenants/{tenant_id}/budgets": _on(admin.remove_budgets),
         "POST /admin/tenants/{tenant_id}/tokens": _on(admin.issue_token),
         "GET /admin/tenants/{tenant_id}/tokens": _on(admin.list_tokens),
         "DELETE /admin/tenants/{tenant_id}/tokens/{token_id}": _on(admin.revoke_token),

@@ -1,7 +1,7 @@
-"""Accounts: add tokens that were used elsewhere, and tell what was used."""
+"""Accounts: add tokens that were used elsewhere, and tell what was used, and what budgets leave."""
 
-from tenant_llm.bootstrap import usage_service
-from tenant_llm.surface import usage
+from tenant_llm.bootstrap import budget_service, usage_service
+from tenant_llm.surface import budgets, usage
 from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
 
 
@@ -21,4 +21,12 @@ def get_usage(call: Call) -> Answer:
     return Answer(usage.render(since, until, usage_service().days(call.caller.tenant_id, since, until)))
 
 
-handler = entrypoint({"POST /v1/usage": increase_usage, "GET /v1/usage": get_usage}, prepare=usage_service)
+def get_budgets(call: Call) -> Answer:
+    """The tenant's budgets, and what is used or reserved of them."""
+    return Answer(budgets.render(budget_service().states(call.caller.tenant_id)))
+
+
+handler = entrypoint(
+    {"POST /v1/usage": increase_usage, "GET /v1/usage": get_usage, "GET /v1/budgets": get_budgets},
+    prepare=usage_service,
+)

@@ -10,6 +10,7 @@ another attribute and comes only when its periods are long over: an item that Dy
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import islice
 from time import sleep
 
 from pynamodb.attributes import MapAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute, UTCDateTimeAttribute
@@ -28,6 +29,8 @@ from tenant_llm.settings import Settings
 # A month, and some of them: a settlement may come late from wherever it had to wait.
 _KEEP = timedelta(days=100)
 _TAKEOVERS = 8
+# Whoever gives them back is on the way to a provider: it goes on as soon as there is room.
+_AT_ONCE = 25
 # A sort key has at most 1024 bytes; callers choose their request ids
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
 _LONGEST_REQUEST_ID = 256
@@ -147,12 +150,18 @@ class BudgetRepository:
         return bool(reservation.held) and self._release(item)
 
     def release_ended(self, tenant_id: str, now: datetime) -> int:
-        """Give back what calls hold that have ended without a word; how many they were."""
+        """Give back what calls hold that have ended without a word, some of them at a time.
+
+        Returns:
+            How many they were, also where somebody else gave them back meanwhile: it may be worth trying again.
+        """
         with storage():
             condition = self._reservations.entry.startswith("reservation#")
             query = self._reservations.query(tenant_id, condition, consistent_read=True)
-            ended = [item for item in query if item.ends_at < now]
-        return sum(self._release(item, now) for item in ended)
+            ended = list(islice((item for item in query if item.ends_at < now), _AT_ONCE))
+        for item in ended:
+            self._release(item, now)
+        return len(ended)
 
     def committed(self, tenant_id: str, counters: Iterable[str]) -> dict[str, int]:
         """What is committed of each of the counters."""

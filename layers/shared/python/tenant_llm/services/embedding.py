@@ -31,7 +31,7 @@ class EmbeddingService:
         for index, item in enumerate(request.inputs):
             if not item:
                 raise InvalidRequest(f"input[{index}] is {item!r}: it must not be empty", param=f"input[{index}]")
-        call = self._invocation.begin(caller, ModelType.EMBEDDING, model)
+        call = self._invocation.begin(caller, ModelType.EMBEDDING, model, request)
         dialect = call.dialect(load.embedding)
         quirks, weights = call.config.quirks, [tokens.most_tokens(item) for item in request.inputs]
         parts = batches(request.inputs, quirks.max_batch, weights, quirks.max_batch_tokens)

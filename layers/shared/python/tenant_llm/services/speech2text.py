@@ -37,7 +37,7 @@ class Speech2TextService:
                 neither name nor type tells is for the provider to judge.
             PayloadTooLarge: When it is larger than the provider takes.
         """
-        call = self._invocation.begin(caller, ModelType.SPEECH2TEXT, model)
+        call = self._invocation.begin(caller, ModelType.SPEECH2TEXT, model, request)
         dialect = call.dialect(load.speech2text)
         if source is not None:
             request = replace(request, audio=self._links.fetch(source, caller.deadline, request.audio))

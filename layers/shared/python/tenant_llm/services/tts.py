@@ -42,7 +42,7 @@ class TtsService:
         """
         if not request.text.strip():
             raise InvalidRequest(f"input is {request.text!r}: there is nothing to speak", param="input")
-        call = self._invocation.begin(caller, ModelType.TTS, model)
+        call = self._invocation.begin(caller, ModelType.TTS, model, request)
         dialect = call.dialect(load.tts)
         texts = _passages(request, call.config.quirks)
         if target is not None:

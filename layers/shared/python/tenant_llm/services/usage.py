@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from uuid import uuid4
 
+from tenant_llm.domain.budget import Reservation
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.errors import InvalidRequest, TenantLLMError
 from tenant_llm.domain.model_type import ModelType
@@ -27,12 +28,19 @@ class UsageService:
         self._resolution = resolution
         self._now = now
 
-    def settle(self, caller: Caller, config: ModelConfig, usage: Usage, status: CallStatus = "ok") -> None:
+    def settle(
+        self,
+        caller: Caller,
+        config: ModelConfig,
+        usage: Usage,
+        status: CallStatus = "ok",
+        reservation: Reservation | None = None,
+    ) -> None:
         """Book a call's usage. Never raises for storage: a good answer is not lost because its booking is.
 
         A settlement that could not be stored is logged whole at ERROR, from where it can be booked later.
         """
-        settlement = self._settlement(config, usage, caller.request_id, status)
+        settlement = self._settlement(config, usage, caller.request_id, status, reservation)
         try:
             self._ledger.settle(settlement)
         except TenantLLMError:
@@ -61,14 +69,24 @@ class UsageService:
         config = self._resolution.config(tenant_id, model_type, llm_name)
         if config.row is None:
             return 0
-        settlement = self._settlement(config, Usage(input_tokens=used_tokens), request_id or uuid4().hex, "ok")
+        settlement = self._settlement(config, Usage(input_tokens=used_tokens), request_id or uuid4().hex)
         return 0 if self._ledger.settle(settlement, require_row=True) == "no_row" else 1
 
     def days(self, tenant_id: str, since: date, until: date) -> list[DayUsage]:
         """The tenant's totals by day and model, both dates included."""
         return self._ledger.days(tenant_id, since, until)
 
-    def _settlement(self, config: ModelConfig, usage: Usage, request_id: str, status: CallStatus) -> Settlement:
+    def _settlement(
+        self,
+        config: ModelConfig,
+        usage: Usage,
+        request_id: str,
+        status: CallStatus = "ok",
+        reservation: Reservation | None = None,
+    ) -> Settlement:
+        at = self._now()
+        if reservation is None and config.budgets:  # tokens that were used elsewhere count, too
+            reservation = Reservation(tuple(budget.counter(at) for budget in config.budgets))
         return Settlement(
             tenant_id=config.tenant_id,
             request_id=request_id,
@@ -76,7 +94,8 @@ class UsageService:
             llm_factory=config.factory,
             model_type=config.model_type,
             usage=usage,
-            at=self._now(),
+            at=at,
             row=config.row,
             status=status,
+            reservation=reservation,
         )

@@ -14,6 +14,7 @@ from json import dumps
 from traceback import extract_tb
 from typing import Literal
 
+from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.errors import TenantLLMError
 from tenant_llm.domain.settlement import CallStatus, Settlement
 from tenant_llm.domain.target import ModelConfig
@@ -65,6 +66,22 @@ def call_failed(config: ModelConfig, error: TenantLLMError, ms: float) -> None:
     )
 
 
+def over_budget(config: ModelConfig, budget: Budget, kind: Literal["soft", "hard"]) -> None:
+    """A call was over a budget of its tenant: a soft one, and went through, or a hard one, and was refused."""
+    limit = budget.soft if kind == "soft" else budget.hard
+    _write("warning", "over budget", **_model(config), kind=kind, scope=budget.model, period=budget.period, limit=limit)
+
+
+def budgets_unchecked(config: ModelConfig, error: TenantLLMError) -> None:
+    """A call went through without a reservation, since storage refuses and no budget of its tenant is hard."""
+    _write("warning", "budgets unchecked", **_model(config), causes=_causes(error))
+
+
+def unreleased(config: ModelConfig, error: TenantLLMError) -> None:
+    """What a failed call holds of budgets could not be given back; it is held until it ends by itself."""
+    _write("warning", "unreleased", **_model(config), causes=_causes(error))
+
+
 def unsettled(settlement: Settlement) -> None:
     """A settlement could not be stored: the whole of it, so that it can be booked later under its own request id."""
     usage = asdict(settlement.usage)
@@ -79,6 +96,7 @@ def unsettled(settlement: Settlement) -> None:
             "model_type": settlement.model_type.value,
             "row": settlement.row,
             "status": settlement.status,
+            "reservation": None if settlement.reservation is None else asdict(settlement.reservation),
             "at": settlement.at.isoformat(),
             "usage": usage,
         },

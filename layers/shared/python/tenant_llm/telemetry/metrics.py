@@ -7,6 +7,7 @@ billed as one.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.usage import Usage
@@ -24,6 +25,16 @@ def count_call(config: ModelConfig, usage: Usage, ms: float) -> None:
 def count_provider_error(config: ModelConfig, code: str) -> None:
     """A call failed at the provider; ``code`` is the error's stable word."""
     _write({**_model(config), "code": code}, {"ProviderErrors": 1})
+
+
+def count_over_budget(config: ModelConfig, kind: Literal["soft", "hard"]) -> None:
+    """A call was over a budget: a soft one, and went through, or a hard one, and was refused."""
+    _write(_model(config), {"OverSoftBudget" if kind == "soft" else "OverHardBudget": 1})
+
+
+def count_unchecked_budget(config: ModelConfig) -> None:
+    """A call went through without a look at its soft budgets."""
+    _write(_model(config), {"UncheckedBudgets": 1})
 
 
 def count_unsettled() -> None:
