@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from tenant_llm.bootstrap import lookup_service, tenant_models_service, usage_report_service
-from tenant_llm.surface import admin, usage_report
+from tenant_llm.bootstrap import budget_service, lookup_service, tenant_models_service, usage_report_service
+from tenant_llm.surface import admin, budgets, usage_report
 from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
 
 _on = partial(admin.bind, tenant_models_service)
@@ -19,6 +19,11 @@ def get_tenant_usage(call: Call) -> Answer:
     return usage_report.report(call, usage_report_service)
 
 
+def list_budgets(call: Call) -> Answer:
+    """As ``get_budgets`` of the tenant itself."""
+    return Answer(budgets.render(budget_service().states(call.caller.tenant_id)))
+
+
 handler = entrypoint(
     {
         "GET /admin/tenants": _on(admin.list_tenants),
@@ -31,6 +36,9 @@ handler = entrypoint(
         "DELETE /admin/tenants/{tenant_id}/models/{model+}": _on(admin.remove_model),
         "PUT /admin/tenants/{tenant_id}/credentials/{place+}": _on(admin.put_credential),
         "DELETE /admin/tenants/{tenant_id}/credentials/{place+}": _on(admin.remove_credential),
+        "GET /admin/tenants/{tenant_id}/budgets": list_budgets,
+        "PUT /admin/tenants/{tenant_id}/budgets": _on(admin.set_budgets),
+        "DELETE /admin/tenants/{tenant_id}/budgets": _on(admin.remove_budgets),
         "POST /admin/tenants/{tenant_id}/tokens": _on(admin.issue_token),
         "GET /admin/tenants/{tenant_id}/tokens": _on(admin.list_tokens),
         "DELETE /admin/tenants/{tenant_id}/tokens/{token_id}": _on(admin.revoke_token),

@@ -1,7 +1,7 @@
-"""Accounts: add tokens that were used elsewhere, tell what was used, and book settlements that had to wait."""
+"""Accounts: add tokens used elsewhere, tell what was used and what budgets leave, book settlements that had to wait."""
 
-from tenant_llm.bootstrap import usage_report_service, usage_service
-from tenant_llm.surface import queue_events, usage, usage_report
+from tenant_llm.bootstrap import budget_service, usage_report_service, usage_service
+from tenant_llm.surface import budgets, queue_events, usage, usage_report
 from tenant_llm.surface.entrypoint import Answer, Call, entrypoint
 
 
@@ -20,7 +20,15 @@ def get_usage(call: Call) -> Answer:
     return usage_report.report(call, usage_report_service)
 
 
+def get_budgets(call: Call) -> Answer:
+    """The tenant's budgets, and what is used or reserved of them."""
+    return Answer(budgets.render(budget_service().states(call.caller.tenant_id)))
+
+
 handler = queue_events.consuming(
     lambda settlement: usage_service().book(settlement),
-    entrypoint({"POST /v1/usage": increase_usage, "GET /v1/usage": get_usage}, prepare=usage_service),
+    entrypoint(
+        {"POST /v1/usage": increase_usage, "GET /v1/usage": get_usage, "GET /v1/budgets": get_budgets},
+        prepare=usage_service,
+    ),
 )

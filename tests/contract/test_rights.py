@@ -12,6 +12,9 @@ from botocore.client import BaseClient
 
 from local.template import resources, statements, template
 from tenant_llm import TenantLLMService, bootstrap
+from tenant_llm.domain.budget import Budget
+from tenant_llm.domain.call import Caller
+from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import TenantModel
 from tenant_llm.domain.wire import JsonObject
@@ -38,6 +41,7 @@ _TABLES = {
     "ApiToken": "ApiTokenTable",
 }
 _QUEUE = "UsageQueue"
+_OF_RESERVING = {(f"dynamodb:{action}", "UsageTable") for action in ("ConditionCheckItem", "DeleteItem", "GetItem")}
 _SECRETS = "secrets"
 _ROLES = "AssumableRoleArn"
 # What Lambda asks of a queue in a function's name
@@ -137,7 +141,7 @@ def _look_up_bare_name(function: str, name: str) -> None:
 
 
 def test_the_accounts_are_written_and_read(asked: set[Right]) -> None:
-    _serve("increase_usage", "usage_increase", "usage_get")
+    _serve("increase_usage", "usage_increase", "usage_get", "budgets_get")
     bare: JsonObject = {"tenant_id": "tenant123", "llm_type": "chat", "used_tokens": 1}
     for event in (bare, bare | {"llm_name": "gpt-4"}):
         assert import_module("functions.increase_usage.handler").handler(event, LambdaContext()) == {"updated": 1}
@@ -146,8 +150,8 @@ def test_the_accounts_are_written_and_read(asked: set[Right]) -> None:
         load_event("queue/increase_usage"), LambdaContext()
     ) == {"batchItemFailures": []}
 
-    # Whoever calls models queues what could not be stored; one policy serves both.
-    assert asked == _allowed("IncreaseUsageFunction") - _CONSUMING - {("sqs:SendMessage", _QUEUE)}
+    # Whoever calls models reserves, and queues what could not be stored; one policy serves both.
+    assert asked == _allowed("IncreaseUsageFunction") - _CONSUMING - _OF_RESERVING - {("sqs:SendMessage", _QUEUE)}
 
 
 def test_lambda_may_take_messages_from_the_queue_in_the_name_of_their_consumer_alone() -> None:
@@ -179,8 +183,29 @@ def test_an_invocation_reads_models_and_keys_and_settles(
         answer = import_module("functions.invoke_chat.handler").handler(event | model, LambdaContext())
         assert "choices" in answer
 
-    # The days of the accounts are read by the accounts alone; one policy serves both.
-    assert asked == _allowed("InvokeChatFunction") - {("dynamodb:Query", "UsageTable")}
+    assert asked == _allowed("InvokeChatFunction") - {("dynamodb:Query", "UsageTable"), *_OF_RESERVING}
+
+
+def test_an_invocation_within_a_budget_reserves_takes_over_and_gives_back(
+    asked: set[Right], provider: ProviderServer, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOW_PRIVATE_PROVIDERS", "true")
+    bootstrap.reset()
+    add_tenant(aws.settings, "acme", api_base=f"{provider.url}/v1")
+    bootstrap.tenant_models_service().set_budgets("acme", [Budget("day", hard=1500)])
+    provider.reply({"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]})
+    event: JsonObject = {"tenant_id": "acme", "messages": [{"role": "user", "content": "Hi"}], "request_id": "one"}
+    handler, context = import_module("functions.invoke_chat.handler").handler, LambdaContext()
+    asked.clear()
+
+    handler(event, context)
+    config, caller = bootstrap.resolution().config("acme", ModelType.CHAT), Caller("acme", "other", Deadline.after(5))
+    for _ in range(2):
+        bootstrap.budget_service().reserve(caller, config, 1400)
+
+    assert handler({**event, "request_id": "two"}, context)["error"]["code"] == "insufficient_quota"
+    rights = {right for right in _allowed("InvokeChatFunction") if right[1] == "UsageTable"}
+    assert {right for right in asked if right[1] == "UsageTable"} == rights
 
 
 def test_roles_may_be_taken_on_only_where_the_operator_names_some() -> None:
@@ -206,6 +231,7 @@ def test_operators_write_models_keys_and_tokens(asked: set[Right]) -> None:
     _serve("admin", "admin_create_tenant", "admin_list_tenants", "admin_get_tenant", "admin_put_model")
     _serve("admin", "admin_set_defaults", "admin_list_models", "admin_delete_model", "admin_openai_models")
     _serve("admin", "admin_tenant_usage")
+    _serve("admin", "admin_set_budgets", "admin_list_budgets", "admin_remove_budgets")
     service.put_credential("acme", "OpenAI", "sk-first")
     service.put_credential("tenant123", "gpt-4@OpenAI", "sk-own")
     _serve("admin", "admin_put_credential", "admin_delete_credential")

@@ -6,8 +6,11 @@ from typing import Any
 
 import openai
 import pytest
-from openai import OpenAI
+from httpx import Response
+from openai import DefaultHttpxClient, OpenAI
 
+from tenant_llm import bootstrap
+from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.model_type import ModelType
 from tests.e2e.conftest import Shop
 from tests.support.provider import Gate, ProviderServer
@@ -250,3 +253,27 @@ def test_one_idempotency_key_is_counted_once(client: OpenAI, shop: Shop, provide
         )
 
     assert (shop.used(ModelType.CHAT), len(provider.requests)) == (11, 3)
+
+
+def test_a_full_budget_is_openais_insufficient_quota_and_its_client_does_not_repeat_the_call(
+    shop: Shop, provider: ProviderServer
+) -> None:
+    provider.reply(completion({"content": "Hello!"}))
+    bootstrap.tenant_models_service().set_budgets(shop.tenant_id, [Budget("day", hard=110)])
+    refused: list[Response] = []
+    http_client = DefaultHttpxClient(event_hooks={"response": [refused.append]})
+    with OpenAI(base_url=f"{shop.url}/v1", api_key=shop.token, max_retries=2, http_client=http_client) as client:
+
+        def ask() -> Any:
+            messages: Any = [{"role": "user", "content": "Hi"}]
+            return client.chat.completions.create(model="my-chat", messages=messages, max_tokens=100)
+
+        ask()
+        with pytest.raises(openai.RateLimitError) as error:
+            ask()
+
+    assert (error.value.status_code, error.value.code, error.value.type) == (429, *["insufficient_quota"] * 2)
+    assert "it renews at" in error.value.message
+    assert 0 < int(error.value.response.headers["retry-after"]) <= 86_400
+    assert [response.status_code for response in refused] == [200, 429]
+    assert len(provider.requests) == 1

@@ -46,8 +46,9 @@ def clock() -> Clock:
 @pytest.fixture
 def chat(bundle: Aws, provider: ProviderServer, clock: Clock) -> ChatService:
     add_tenant(bundle.settings, address=_ADDRESS, api_base=f"{provider.url}/v1")
-    built = bootstrap.resolution(), bootstrap.secret_store(), bootstrap.transport(), bootstrap.usage_service()
-    return ChatService(Invocation(*built, sleep=clock.sleep))
+    found = bootstrap.resolution(), bootstrap.secret_store()
+    booked = bootstrap.usage_service(), bootstrap.budget_service()
+    return ChatService(Invocation(*found, bootstrap.transport(), *booked, sleep=clock.sleep))
 
 
 def caller(clock: Callable[[], float], seconds: float = 60) -> Caller:

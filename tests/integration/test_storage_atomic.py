@@ -4,16 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
+from tenant_llm.domain.budget import Reservation
 from tenant_llm.domain.errors import Conflict
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import DayUsage, Settlement
 from tenant_llm.domain.tenant import Tenant, TenantModel
 from tenant_llm.domain.usage import Usage
+from tenant_llm.repositories.budgets import BudgetRepository
 from tenant_llm.repositories.secrets import SecretStore
 from tenant_llm.repositories.tenant import TenantRepository
 from tenant_llm.repositories.tenant_llm import TenantLLMRepository
@@ -164,3 +166,75 @@ def test_writers_of_one_place_end_with_a_claim_of_the_key_that_is_there(ministac
     assert tenant is not None
     expected = {"OpenAI": "****" + credential.get("api_key")[-4:]} if credential else {}
     assert tenant.credentials == expected
+
+
+DAY = "budget#2026-05-01#tenant"
+MONTH = "budget#2026-05#gpt-4@OpenAI"
+LIMITS = {DAY: 1000, MONTH: 950}
+ENDS_AT = AT + timedelta(minutes=1)
+
+
+def committed(budgets: BudgetRepository) -> tuple[int, int]:
+    found = budgets.committed("acme", [DAY, MONTH])
+    return found[DAY], found[MONTH]
+
+
+def test_concurrent_calls_reserve_no_more_than_a_budget_has_and_pass_it_by_their_own_error_alone(
+    ministack: Aws, models: TenantLLMRepository
+) -> None:
+    budgets, ledger = BudgetRepository(ministack.settings), UsageRepository(ministack.settings)
+    chance = Random(2)
+    expected = [chance.randint(10, 90) for _ in range(50)]
+    used = [chance.randint(0, 120) for _ in range(50)]
+
+    def reserve(number: int) -> Reservation | dict[str, int]:
+        return budgets.reserve("acme", str(number), expected[number], LIMITS, ENDS_AT)
+
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = list(pool.map(reserve, range(50)))
+        admitted = {number: one for number, one in enumerate(outcomes) if isinstance(one, Reservation)}
+        held = sum(expected[number] for number in admitted)
+
+        assert committed(budgets) == (held, held)
+        assert 950 - 90 < held <= 950
+        assert 0 < len(admitted) < 50
+
+        list(pool.map(lambda number: ledger.settle(settlement(number, used[number], admitted[number])), admitted))
+
+    total = sum(used[number] for number in admitted)
+    over = sum(max(0, used[number] - expected[number]) for number in admitted)
+    assert committed(budgets) == (total, total)
+    assert total <= 950 + over
+
+
+def test_calls_that_reserve_repeat_crash_and_settle_at_once_leave_what_they_used(
+    ministack: Aws, models: TenantLLMRepository, proxy: Proxy
+) -> None:
+    faults: list[Fault] = [LostAnswer(), refusal("InternalServerError", 500), refusal("ThrottlingException")]
+    proxy.plan("TransactWriteItems", faults * 5)
+    budgets, ledger = BudgetRepository(ministack.settings), UsageRepository(ministack.settings)
+    late = ENDS_AT + timedelta(seconds=1)
+
+    def attempt(job: int) -> None:
+        number, kind = job % 40, job // 40 % 4
+        reservation = budgets.reserve("acme", str(number), 50, {DAY: None, MONTH: None}, ENDS_AT)
+        assert isinstance(reservation, Reservation)
+        if kind == 0:
+            budgets.release("acme", str(number), reservation)
+        elif kind == 1:
+            budgets.release_ended("acme", late)
+        else:  # of a settlement that comes twice the one is as good as the other
+            ledger.settle(settlement(number, number, reservation))
+
+    jobs = list(range(160))
+    Random(3).shuffle(jobs)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(attempt, jobs))
+    budgets.release_ended("acme", late)
+
+    assert proxy.planned["TransactWriteItems"] == []
+    assert committed(budgets) == (sum(range(40)), sum(range(40)))
+
+
+def settlement(number: int, used: int, reservation: Reservation) -> Settlement:
+    return replace(CALL, request_id=str(number), usage=Usage(used), reservation=reservation)

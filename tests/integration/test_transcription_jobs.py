@@ -74,6 +74,7 @@ def transcribe(bundle: Aws, provider: ProviderServer, time: Time) -> Callable[..
         bootstrap.secret_store(),
         bootstrap.transport(),
         bootstrap.usage_service(),
+        bootstrap.budget_service(),
         sleep=time.sleep,
     )
     service = Speech2TextService(invocation, bootstrap.audio_links())

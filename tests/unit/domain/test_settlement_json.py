@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenant_llm.domain.budget import Reservation
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import Settlement
@@ -23,6 +24,7 @@ _OFFSET = st.builds(lambda minutes: timezone(timedelta(minutes=minutes)), st.int
 _TIMES = st.builds(
     lambda seconds, offset: (_AT + timedelta(seconds=seconds)).astimezone(offset), st.floats(-(10**9), 10**9), _OFFSET
 )
+_RESERVATIONS = st.builds(Reservation, st.lists(_TEXT).map(tuple), st.dictionaries(_TEXT, _COUNT))
 _USAGES = st.builds(Usage, _COUNT, _COUNT, _COUNT, _COUNT, _COUNT, _AMOUNTS, st.booleans())
 
 
@@ -31,7 +33,13 @@ def _optional() -> list[str]:
 
 
 # A field that is added to the class is tried here without a word: ``...`` is whatever its type allows.
-_CHOSEN: dict[str, Any] = {"usage": _USAGES, "at": _TIMES, "row": st.none() | _TEXT, "status": st.just("interrupted")}
+_CHOSEN: dict[str, Any] = {
+    "usage": _USAGES,
+    "at": _TIMES,
+    "row": st.none() | _TEXT,
+    "status": st.just("interrupted"),
+    "reservation": st.none() | _RESERVATIONS,
+}
 _SETTLEMENTS = st.builds(Settlement, _TEXT, _TEXT, _TEXT, _TEXT, **{**dict.fromkeys(_optional(), ...), **_CHOSEN})
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tenant_llm.domain.budget import Reservation
 from tenant_llm.domain.errors import RateLimited, ServiceUnavailable
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import Settlement
@@ -63,7 +64,10 @@ def test_an_unsettled_call_is_logged_whole(caplog: pytest.LogCaptureFixture) -> 
     at = datetime(2026, 11, 23, tzinfo=UTC)
     usage = Usage(1, 2, native={"seconds": 1.5})
 
-    settlement = Settlement("t", "r", "gpt-4", "OpenAI", ModelType.CHAT, usage, at, "gpt-4@OpenAI", "interrupted")
+    counter = "budget#2026-11-23#tenant"
+    held = Reservation((counter,), {counter: 7})
+
+    settlement = Settlement("t", "r", "gpt-4", "OpenAI", ModelType.CHAT, usage, at, "gpt-4@OpenAI", "interrupted", held)
     logs.unsettled(settlement, ServiceUnavailable("x"))
 
     assert caplog.records[0].levelname == "ERROR"
@@ -85,6 +89,7 @@ def test_an_unsettled_call_is_logged_whole(caplog: pytest.LogCaptureFixture) -> 
             "native": {"seconds": 1.5},
             "estimated": False,
         },
+        "reservation": {"counters": ["budget#2026-11-23#tenant"], "held": {"budget#2026-11-23#tenant": 7}},
     }
 
 

@@ -49,6 +49,18 @@ def test_each_line_has_its_own_dimensions(monkeypatch: pytest.MonkeyPatch, capsy
     assert "factory" not in fault
 
 
+def test_calls_over_budgets_are_told_apart(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+
+    metrics.count_over_budget(_CONFIG, "soft")
+    metrics.count_over_budget(_CONFIG, "hard")
+    metrics.count_unchecked_budget(_CONFIG)
+
+    soft, hard, unchecked = _lines(capsys)
+    assert (soft["OverSoftBudget"], hard["OverHardBudget"], unchecked["UncheckedBudgets"]) == ([1], [1], [1])
+    assert "OverHardBudget" not in soft
+
+
 def test_outside_lambda_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     metrics.count_call(_CONFIG, Usage(3, 4), ms=12.5)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tenant_llm.repositories.usage_ledger import UsageRepository
     from tenant_llm.repositories.usage_queue import UsageQueue
     from tenant_llm.services.audio_url import AudioLinks
+    from tenant_llm.services.budgets import BudgetService
     from tenant_llm.services.chat import ChatService
     from tenant_llm.services.embedding import EmbeddingService
     from tenant_llm.services.image2text import Image2TextService
@@ -127,11 +128,20 @@ def usage_report_service() -> "UsageReportService":
 
 
 @cache
+def budget_service() -> "BudgetService":
+    """Keeping calls within budgets."""
+    from tenant_llm.repositories.budgets import BudgetRepository
+    from tenant_llm.services.budgets import BudgetService
+
+    return BudgetService(BudgetRepository(settings()), tenant_repository())
+
+
+@cache
 def invocation() -> "Invocation":
     """The pipeline that the model types share."""
     from tenant_llm.services.invocation import Invocation
 
-    return Invocation(resolution(), secret_store(), transport(), usage_service())
+    return Invocation(resolution(), secret_store(), transport(), usage_service(), budget_service())
 
 
 @cache

@@ -13,6 +13,7 @@ TenantLLMError
 ├── Conflict                  409   somebody else changed the same thing
 ├── UnsupportedModelType      422   that factory has no such type; also an AssertionError
 ├── DeadlineExceeded          504
+├── BudgetExceeded            429   a hard budget of the tenant has no room for the call
 ├── ServiceUnavailable        503*  our own storage refuses
 └── ProviderError             502
     ├── ProviderRejected      400   the provider found the request wrong (its own 4xx status survives)
@@ -147,6 +148,17 @@ class DeadlineExceeded(TenantLLMError):
     status = 504
     type = "timeout_error"
     code = "deadline_exceeded"
+
+
+class BudgetExceeded(TenantLLMError):
+    """When a hard budget of the tenant has no room for the call; ``retry_after`` is in seconds, until it renews.
+
+    Not to be repeated by itself: a day or a month is longer than whoever repeats would wait.
+    """
+
+    status = 429
+    type = "insufficient_quota"
+    code = "insufficient_quota"
 
 
 class ServiceUnavailable(TenantLLMError):

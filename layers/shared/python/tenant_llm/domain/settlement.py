@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from tenant_llm.domain.amounts import added
+from tenant_llm.domain.budget import Reservation
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.usage import Usage
 
@@ -30,7 +31,8 @@ COUNTS = (
 class Settlement:
     """Who called which model, when, with what usage. ``request_id`` is unique within the tenant.
 
-    ``row`` is the TenantLLM row that the tokens are added to; ``None`` for a keyless built-in model.
+    ``row`` is the TenantLLM row that the tokens are added to; ``None`` for a keyless built-in model. ``reservation`` is
+    what the tenant's budgets are charged with; ``None`` where there are none.
     """
 
     tenant_id: str
@@ -42,6 +44,7 @@ class Settlement:
     at: datetime
     row: str | None = None
     status: CallStatus = "ok"
+    reservation: Reservation | None = None
 
     @property
     def failed(self) -> bool:

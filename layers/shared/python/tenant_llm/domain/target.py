@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.errors import CredentialMissing
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
@@ -14,7 +15,7 @@ class ModelConfig:
 
     ``llm_name`` is the name the row is stored under, ``wire_name`` the one the provider knows. ``row`` is the
     row's address where the tenant has one; a keyless built-in model has none. ``own_url`` says that the base URL
-    is the tenant's own and not the catalogue's.
+    is the tenant's own and not the catalogue's. ``budgets`` are those of the tenant that calls of this model count for.
     """
 
     tenant_id: str
@@ -30,6 +31,7 @@ class ModelConfig:
     row: str | None = None
     own_url: bool = False
     needs_key: bool = True
+    budgets: tuple[Budget, ...] = ()
 
     @property
     def address(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.model_type import ModelType
 
 DEFAULT_FIELDS: Mapping[ModelType, str] = {
@@ -30,6 +31,7 @@ class Tenant:
     defaults: Mapping[ModelType, str] = field(default_factory=dict)
     credentials: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
+    budgets: tuple[Budget, ...] = ()
 
     def has_credential(self, llm_name: str, factory: str) -> bool:
         """Whether a key is stored for that model: its own, or its factory's."""

@@ -7,16 +7,22 @@ charges for 1024 x 1024 pixels (https://platform.openai.com/docs/guides/images-v
 
 from collections.abc import Iterable
 from json import dumps
+from typing import assert_never
 
 from tenant_llm.domain.chat import ChatRequest, Choice
-from tenant_llm.domain.embedding import EmbeddingInput
+from tenant_llm.domain.embedding import EmbeddingInput, EmbeddingRequest
 from tenant_llm.domain.rerank import RerankRequest
+from tenant_llm.domain.speech2text import TranscriptionRequest
+from tenant_llm.domain.tts import SpeechRequest
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import Json
 
 _BYTES_A_TOKEN = 4
 _TOKENS_AN_IMAGE = 765
 _TOKENS_AROUND = 2
+_OUTPUT_TOKENS = 1024
+
+type AnyRequest = ChatRequest | EmbeddingRequest | RerankRequest | SpeechRequest | TranscriptionRequest
 
 
 def text_tokens(text: str) -> int:
@@ -56,6 +62,33 @@ def rerank_usage(request: RerankRequest) -> Usage:
     """Usage of a rerank: every document is read together with the query."""
     documents = sum(text_tokens(document) for document in request.documents)
     return Usage(documents + text_tokens(request.query) * len(request.documents), estimated=True)
+
+
+def expected_tokens(request: AnyRequest) -> int:
+    """What a call may come to, 1 at least: its input, estimated, and as much output as its caller allows.
+
+    1024 tokens stand for the output of a chat without a cap, and for a transcript, of which nothing is known before.
+    """
+    match request:
+        case ChatRequest():
+            cap = _positive(request, "max_completion_tokens") or _positive(request, "max_tokens") or _OUTPUT_TOKENS
+            expected = chat_usage(request, ()).input_tokens + cap * (_positive(request, "n") or 1)
+        case EmbeddingRequest():
+            expected = embedding_usage(request.inputs).input_tokens
+        case RerankRequest():
+            expected = rerank_usage(request).input_tokens
+        case SpeechRequest():
+            expected = text_tokens(request.text)
+        case TranscriptionRequest():
+            expected = _OUTPUT_TOKENS
+        case _:
+            assert_never(request)
+    return max(1, expected)
+
+
+def _positive(request: ChatRequest, name: str) -> int | None:
+    value = request.params.get(name)
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _content_tokens(content: Json) -> int:

@@ -1,19 +1,29 @@
 """The Tenant table: one item a tenant, with its defaults and where it has keys."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
+from tenant_llm.domain.budget import Budget, Period
 from tenant_llm.domain.errors import Conflict, TenantNotFound
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import DEFAULT_FIELDS, Tenant
 from tenant_llm.repositories.tables import REFUSED, bound, storage
 from tenant_llm.settings import Settings
+
+
+class BudgetMap(MapAttribute[str, Any]):
+    """A budget of a tenant."""
+
+    period = UnicodeAttribute()
+    model = UnicodeAttribute(null=True)
+    hard = NumberAttribute(null=True)
+    soft = NumberAttribute(null=True)
 
 
 class TenantItem(Model):
@@ -28,6 +38,7 @@ class TenantItem(Model):
     rerank_id = UnicodeAttribute(null=True)
     tts_id = UnicodeAttribute(null=True)
     credentials = MapAttribute[str, str](default=dict)  # type: ignore[no-untyped-call]
+    budgets = ListAttribute(of=BudgetMap, default=list)
     version = NumberAttribute(default=0)
     created_at = UTCDateTimeAttribute(null=True)
 
@@ -76,6 +87,16 @@ class TenantRepository:
         if actions and not self._update(tenant_id, actions, self._model.tenant_id.exists()):
             raise TenantNotFound("Tenant not found", param="tenant_id")
 
+    def set_budgets(self, tenant_id: str, budgets: Sequence[Budget]) -> None:
+        """Give the tenant these budgets and no others.
+
+        Raises:
+            TenantNotFound: When there is no such tenant.
+        """
+        maps = [_stored(budget) for budget in budgets]
+        if not self._update(tenant_id, [self._model.budgets.set(maps)], self._model.tenant_id.exists()):
+            raise TenantNotFound("Tenant not found", param="tenant_id")
+
     def replace_credentials(self, tenant: Tenant, credentials: Mapping[str, str]) -> bool:
         """Say where the tenant has keys, from now on, if nobody has since this ``tenant`` was read.
 
@@ -116,4 +137,22 @@ def _value(item: TenantItem) -> Tenant:
         defaults={model_type: address for model_type, address in defaults.items() if address is not None},
         credentials=dict(item.credentials.attribute_values),
         version=int(item.version),
+        budgets=tuple(
+            Budget(cast("Period", one.period), _tokens(one.hard), _tokens(one.soft), one.model)
+            for one in item.budgets or ()
+        ),
     )
+
+
+def _stored(budget: Budget) -> BudgetMap:
+    values: dict[str, Any] = {
+        "period": budget.period,
+        "model": budget.model,
+        "hard": budget.hard,
+        "soft": budget.soft,
+    }
+    return BudgetMap(**values)  # type: ignore[no-untyped-call]
+
+
+def _tokens(limit: float | None) -> int | None:
+    return None if limit is None else int(limit)

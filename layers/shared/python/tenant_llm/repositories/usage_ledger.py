@@ -5,13 +5,12 @@ row and to the day. Whoever repeats it, the ledger item is there and nothing is 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from hashlib import sha256
 from math import isfinite
 from time import sleep
 from typing import Any, Literal, Self, override
-from uuid import uuid4
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -22,28 +21,26 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
 )
 from pynamodb.connection import Connection
-from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from tenant_llm.domain.budget import Reservation
 from tenant_llm.domain.errors import ServiceUnavailable
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import COUNTS, DayKey, DayUsage, Settlement
-from tenant_llm.repositories.tables import attempts, bound, connection, storage
+from tenant_llm.repositories.budgets import BudgetRepository, entry_of
+from tenant_llm.repositories.tables import bound, connection, storage
 from tenant_llm.repositories.tenant_llm import TenantLLM
+from tenant_llm.repositories.transactions import transact
 from tenant_llm.settings import Settings
 
 type Outcome = Literal["counted", "repeated", "no_row"]
 
 _NATIVE = "native_"
 _OF_TYPE = "#"
-_REFUSED = "ConditionalCheckFailed"
 _ATTEMPTS = 8
-# A sort key has at most 1024 bytes; callers choose their request ids
-# (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
-_LONGEST_REQUEST_ID = 256
 # The largest magnitude of a DynamoDB number is just under 1e126, and a total must still fit.
 _LARGEST_AMOUNT = 1e100
 
@@ -111,12 +108,14 @@ class UsageRepository:
         self._days = bound(DayItem, settings.usage_table)
         self._rows = bound(TenantLLM, settings.tenant_llm_table)
         self._keep = timedelta(days=settings.ledger_days)
+        self._budgets = BudgetRepository(settings, sleep)
         self._connection: Connection = connection()
         self._sleep = sleep
 
     def settle(self, settlement: Settlement, *, require_row: bool = False) -> Outcome:
         """Count a call's usage once, in one transaction.
 
+        What is reserved for the call is given back by it, and the budgets are charged with what it has used instead.
         Where the settlement names a row that is gone, the call is settled without it: the tokens stay in the ledger
         and in the day. With ``require_row`` nothing is written then.
 
@@ -127,13 +126,12 @@ class UsageRepository:
         Raises:
             ServiceUnavailable: When DynamoDB refuses or keeps conflicting. The call may be settled again.
         """
-        if settlement.row is not None:
-            outcome = self._attempt(settlement, settlement.row)
-            if outcome != "no_row" or require_row:
+        for _ in range(_ATTEMPTS):
+            outcome = self._settle(settlement, require_row=require_row)
+            if not isinstance(outcome, Reservation):
                 return outcome
-        elif require_row:
-            return "no_row"
-        return self._attempt(settlement, None)
+            settlement = replace(settlement, reservation=outcome)
+        raise ServiceUnavailable(f"storage refuses: {_ATTEMPTS} reservations of one call came and went")
 
     def days(self, tenant_id: str, since: date, until: date) -> list[DayUsage]:
         """The tenant's totals by day, then by model; both dates included.
@@ -172,45 +170,47 @@ class UsageRepository:
         with storage():
             day.update([self._days.errors.add(1), Path([name]).add(1)])
 
-    def _attempt(self, settlement: Settlement, row: str | None) -> Outcome:
-        """One transaction, repeated while it only meets other transactions or a throttle.
-
-        All repeats, ours and the SDK's, carry one token, so that DynamoDB knows a repeat whose first answer was
-        lost. The token is random: one made of the request id would make DynamoDB refuse a second settlement of it
-        that differs in anything (the time, say) with ``IdempotentParameterMismatch``, where the ledger item tells
-        ``repeated``.
-        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-        """
-        token = uuid4().hex
-        for _ in attempts(_ATTEMPTS, self._sleep):
-            with storage():
-                outcome = self._transact(settlement, row, token)
-            if outcome is not None:
+    def _settle(self, settlement: Settlement, *, require_row: bool) -> Outcome | Reservation:
+        if settlement.row is not None:
+            outcome = self._transact(settlement, settlement.row)
+            if outcome != "no_row" or require_row:
                 return outcome
-        raise ServiceUnavailable(f"storage refuses: {_ATTEMPTS} transactions were cancelled by others")
+        elif require_row:
+            return "no_row"
+        return self._transact(settlement, None)
 
-    def _transact(self, settlement: Settlement, row: str | None, token: str) -> Outcome | None:
-        """``None`` where the transaction was cancelled for a reason that passes."""
-        try:
-            with TransactWrite(connection=self._connection, client_request_token=token) as transaction:
-                transaction.save(self._call_item(settlement, row), self._calls.tenant_id.does_not_exist())
-                day = self._days(settlement.tenant_id, _day_entry(settlement))
-                transaction.update(day, list(_additions(settlement)))
-                if row is not None:
-                    transaction.update(
-                        self._rows(settlement.tenant_id, row),
-                        [self._rows.used_tokens.add(settlement.usage.total_tokens)],
-                        self._rows.tenant_id.exists(),
-                    )
-        except TransactWriteError as error:
-            return _refusal(error)
-        return "counted"
+    def _transact(self, settlement: Settlement, row: str | None) -> Outcome | Reservation:
+        """The outcome of one transaction; or what is reserved for the call by now, where that is something else."""
+        reservation = settlement.reservation
+
+        def write(transaction: TransactWrite) -> None:
+            transaction.save(self._call_item(settlement, row), self._calls.tenant_id.does_not_exist())
+            day = self._days(settlement.tenant_id, _day_entry(settlement))
+            transaction.update(day, list(_additions(settlement)))
+            if row is not None:
+                transaction.update(
+                    self._rows(settlement.tenant_id, row),
+                    [self._rows.used_tokens.add(settlement.usage.total_tokens)],
+                    self._rows.tenant_id.exists(),
+                )
+            if reservation is not None:
+                self._budgets.charge(transaction, settlement, reservation)
+
+        refused = transact(self._connection, self._sleep, write)
+        if not refused:
+            return "counted"
+        other_reservation = refused.pop(0) if reservation is not None else None
+        if refused[0] is not None:  # the rest is in the order of the items: ledger, day, row
+            return "repeated"
+        if reservation is not None and other_reservation is not None:
+            return self._budgets.found(settlement, reservation)
+        return "no_row"
 
     def _call_item(self, settlement: Settlement, row: str | None) -> CallItem:
         usage = settlement.usage
         return self._calls(
             settlement.tenant_id,
-            _call_entry(settlement.request_id),
+            entry_of("call", settlement.request_id),
             request_id=settlement.request_id,
             llm_name=settlement.llm_name,
             llm_factory=settlement.llm_factory,
@@ -227,26 +227,6 @@ class UsageRepository:
             at=settlement.at,
             expires_at=settlement.at + self._keep,
         )
-
-
-def _refusal(error: TransactWriteError) -> Outcome | None:
-    """What a cancelled transaction means; its reasons are in the order of its items: ledger, day, row."""
-    codes = [reason.code if reason else None for reason in error.cancellation_reasons]
-    if not codes:
-        raise error
-    if codes[0] == _REFUSED:
-        return "repeated"
-    if _REFUSED in codes:
-        return "no_row"
-    if all(code in (None, "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded") for code in codes):
-        return None
-    raise error
-
-
-def _call_entry(request_id: str) -> str:
-    if len(request_id.encode()) > _LONGEST_REQUEST_ID:
-        request_id = f"sha256:{sha256(request_id.encode()).hexdigest()}"
-    return f"call#{request_id}"
 
 
 def _day_entry(settlement: Settlement) -> str:

@@ -58,7 +58,7 @@ class ChatService:
         """The call, once it is known that there is something to ask, and in a form that the provider takes."""
         if not request.messages:
             raise InvalidRequest("messages is empty: there is nothing to answer", param="messages")
-        call = self._invocation.begin(caller, model_type, model)
+        call = self._invocation.begin(caller, model_type, model, request)
         if call.config.quirks.inline_images:
             refuse_links(request.messages)
         return call

@@ -31,7 +31,7 @@ class EmbeddingService:
         for index, item in enumerate(request.inputs):
             if not item:
                 raise InvalidRequest(f"input[{index}] is {item!r}: it must not be empty", param=f"input[{index}]")
-        call = self._invocation.begin(caller, ModelType.EMBEDDING, model)
+        call = self._invocation.begin(caller, ModelType.EMBEDDING, model, request)
         dialect, quirks = call.dialect(load.embedding), call.config.quirks
         if request.purpose == "query" and quirks.query_prefix:
             said = [f"{quirks.query_prefix}{item}" if isinstance(item, str) else item for item in request.inputs]

@@ -19,8 +19,10 @@ from tenant_llm.domain.errors import (
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus
 from tenant_llm.domain.target import Credential, ModelConfig, Target
+from tenant_llm.domain.tokens import AnyRequest
 from tenant_llm.domain.usage import Usage
 from tenant_llm.repositories.secrets import SecretStore
+from tenant_llm.services.budgets import BudgetService, Hold
 from tenant_llm.services.exchange import Exchange
 from tenant_llm.services.resolution import Resolution
 from tenant_llm.services.usage import UsageService
@@ -37,6 +39,7 @@ class Invocation:
         secrets: SecretStore,
         transport: HttpTransport,
         usage: UsageService,
+        budgets: BudgetService,
         *,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
@@ -44,11 +47,16 @@ class Invocation:
         self.secrets = secrets
         self.transport = transport
         self.usage = usage
+        self.budgets = budgets
         self.sleep = sleep
 
-    def begin(self, caller: Caller, model_type: ModelType, model: str | None) -> "OngoingCall":
-        """Find the model and start the clock; see ``Resolution.config`` for what is found and what is raised."""
-        return OngoingCall(self, caller, self._resolution.config(caller.tenant_id, model_type, model), monotonic())
+    def begin(self, caller: Caller, model_type: ModelType, model: str | None, request: AnyRequest) -> "OngoingCall":
+        """Find the model and start the clock; see ``Resolution.config`` for what is found and what is raised.
+
+        The request is the whole of what is asked for: by it budgets are reserved, once it comes to that.
+        """
+        config = self._resolution.config(caller.tenant_id, model_type, model)
+        return OngoingCall(self, caller, config, monotonic(), Hold(self.budgets, caller, config, request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class OngoingCall:
     caller: Caller
     config: ModelConfig
     started: float
+    hold: Hold
     unfailed: Lock = field(default_factory=Lock)
 
     def dialect[D](self, load: Callable[[str], D]) -> D:
@@ -85,6 +94,7 @@ class OngoingCall:
 
         Raises:
             CredentialMissing: When the factory needs a key and the tenant has stored none.
+            BudgetExceeded: When a hard budget of the tenant has no room; no provider is called then.
             ProviderError: When the provider refuses, fails or answers nonsense.
             DeadlineExceeded: When it takes too long.
         """
@@ -93,17 +103,17 @@ class OngoingCall:
             result: Result = self._exchange(dialect, target).result(request)
             return result
 
-        with self._watched():
+        with self._watched(), self.hold:
             return self._with_fresh_key(attempt)
 
     def open_stream[Delta](self, dialect: object, deltas: Callable[[Exchange], Generator[Delta]]) -> "Started[Delta]":
         """The deltas of a streamed answer. The first has arrived when this returns: errors before it raise here."""
-        with self._watched():
+        with self._watched(), self.hold:
             return self._with_fresh_key(lambda target: Started(deltas(self._exchange(dialect, target))))
 
     def settle(self, usage: Usage, status: CallStatus = "ok") -> None:
         """Book the usage, once whoever repeats the call, and tell logs and metrics."""
-        self.invocation.usage.settle(self.caller, self.config, usage, status)
+        self.invocation.usage.settle(self.caller, self.config, usage, status, self.hold.reservation)
         logs.call_done(self.config, usage, self._milliseconds(), status)
         metrics.count_call(self.config, usage, self._milliseconds())
 

@@ -1,11 +1,12 @@
 """What a model, a key or a tenant must look like before any of it is written."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from json import loads
 
 from tenant_llm.catalogue.load import is_factory, provider
 from tenant_llm.catalogue.schema import Provider
+from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.errors import InvalidRequest, UnsupportedModelType
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.names import parse_model_name
@@ -30,6 +31,25 @@ _LANGFUSE = Provider(
     credential=("public_key", "secret_key"),
     optional_credential=("host",),
 )
+
+
+def check_budget(budget: Budget, before: Sequence[Budget], param: str) -> None:
+    """A budget has one counter a period, so that there is one of a model and period at most.
+
+    Raises:
+        InvalidRequest: When it limits nothing, its soft limit is never reached, or it is among those ``before`` it.
+    """
+    if budget.hard is None and budget.soft is None:
+        raise InvalidRequest(f"{param} limits nothing: hard or soft is required", param=param)
+    if budget.hard is not None and budget.soft is not None and budget.soft > budget.hard:
+        raise InvalidRequest(f"{param}.soft is {budget.soft}: more than hard, {budget.hard}", param=f"{param}.soft")
+    if any((one.model, one.period) == (budget.model, budget.period) for one in before):
+        raise InvalidRequest(f"{param} is a second one of {budget}", param=param)
+    if budget.model is not None and len(budget.model.encode()) > _LONGEST_ADDRESS_BYTES:
+        raise InvalidRequest(
+            f"{param}.model has {len(budget.model.encode())} bytes: no address has more than {_LONGEST_ADDRESS_BYTES}",
+            param=f"{param}.model",
+        )
 
 
 def check_tenant_id(tenant_id: str) -> None:

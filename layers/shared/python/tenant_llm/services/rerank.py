@@ -30,7 +30,7 @@ class RerankService:
                 refuse an empty document, some score it, some leave it out of the answer.
         """
         _check(request)
-        call = self._invocation.begin(caller, ModelType.RERANK, model)
+        call = self._invocation.begin(caller, ModelType.RERANK, model, request)
         dialect = call.dialect(load.rerank)
         quirks, query = call.config.quirks, tokens.most_tokens(request.query)
         weights = [query + tokens.most_tokens(document) for document in request.documents]

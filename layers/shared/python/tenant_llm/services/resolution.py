@@ -1,6 +1,7 @@
 """From a tenant, a model type and a name to the model that is meant."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Lock
 from urllib.parse import quote
 
@@ -85,11 +86,11 @@ class Resolution:
         name = parse_model_name(model, is_factory=is_factory)
         if row is None and name.factory is not None:
             row = self._best(tenant_id, name.llm_name)
-        if row is None:
-            return self._builtin(tenant_id, model_type, name)
-        if row.status != "1":
+        if row is not None and row.status != "1":
             raise ModelNotAuthorized(f"Model({model}) not authorized", param="model")
-        return _config_of(row, model_type)
+        config = self._builtin(tenant_id, model_type, name) if row is None else _config_of(row, model_type)
+        budgets = tuple(budget for budget in tenant.budgets if budget.model in (None, config.address))
+        return replace(config, budgets=budgets)
 
     def _best(self, tenant_id: str, llm_name: str) -> TenantModel | None:
         """Of the tenant's rows of that bare name, the one of the highest catalogue rank, then by factory name."""

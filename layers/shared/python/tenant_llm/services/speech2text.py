@@ -87,7 +87,7 @@ class Speech2TextService:
         self, caller: Caller, model: str | None, request: TranscriptionRequest, source: Link | None
     ) -> tuple[OngoingCall, Speech2TextDialect, TranscriptionRequest]:
         """The call, and what is asked with the audio in it, which the provider takes."""
-        call = self._invocation.begin(caller, ModelType.SPEECH2TEXT, model)
+        call = self._invocation.begin(caller, ModelType.SPEECH2TEXT, model, request)
         dialect = call.dialect(load.speech2text)
         if source is not None:
             request = replace(request, audio=self._links.fetch(source, caller.deadline, request.audio))

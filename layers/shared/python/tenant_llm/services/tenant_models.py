@@ -1,11 +1,12 @@
-"""What an operator sets up: tenants, their defaults, models, keys and tokens."""
+"""What an operator sets up: tenants, their defaults, models, keys, tokens and budgets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from uuid import uuid4
 
-from tenant_llm.catalogue.load import is_factory
+from tenant_llm.catalogue.load import is_factory, provider
+from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.errors import (
     Conflict,
     InvalidRequest,
@@ -163,6 +164,23 @@ class TenantModelsService:
             raise NotFound(f"the tenant has no model {address!r}", param="model")
         self._secrets.remove(tenant_id, address)
 
+    def set_budgets(self, tenant_id: str, budgets: Sequence[Budget]) -> None:
+        """Give the tenant these budgets and no others. Calls that run keep what they hold of the ones that go.
+
+        Raises:
+            TenantNotFound: When there is no such tenant.
+            InvalidRequest: When one limits nothing, or is told twice, or names a model that the tenant does not have.
+        """
+        self.tenant(tenant_id)
+        for number, budget in enumerate(budgets):
+            registration.check_budget(budget, budgets[:number], f"budgets[{number}]")
+            if budget.model is not None and not self._has(tenant_id, budget.model):
+                raise InvalidRequest(
+                    f"budgets[{number}].model is {budget.model!r}: the tenant has no such model",
+                    param=f"budgets[{number}].model",
+                )
+        self._tenants.set_budgets(tenant_id, budgets)
+
     def put_credential(self, tenant_id: str, place: str, api_key: str | Mapping[str, str]) -> Tenant:
         """Store a key for a factory (``OpenAI``) or for one model of it (``gpt-4@OpenAI``), instead of the one there.
 
@@ -218,6 +236,14 @@ class TenantModelsService:
         """
         if not self._tokens.revoke(tenant_id, token_id):
             raise NotFound(f"the tenant has no token {token_id!r}", param="token_id")
+
+    def _has(self, tenant_id: str, address: str) -> bool:
+        """Whether calls are booked under that very address: of a row, or of a built-in model."""
+        if self._rows.find(tenant_id, address) is not None:
+            return True
+        name = parse_model_name(address, is_factory=is_factory)
+        row = provider(name.factory or "")
+        return row is not None and row.builtin and row.model(name.llm_name) is not None
 
     def _callable(self, tenant_id: str, model_type: ModelType, model: str) -> str:
         """The address of a model, as calls will find it."""

@@ -126,7 +126,7 @@ class TtsService:
         """The call, and the text as the provider takes it."""
         if not request.text.strip():
             raise InvalidRequest(f"input is {request.text!r}: there is nothing to speak", param="input")
-        call = self._invocation.begin(caller, ModelType.TTS, model)
+        call = self._invocation.begin(caller, ModelType.TTS, model, request)
         return call, [replace(request, text=text) for text in _passages(request, call.config.quirks)]
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from uuid import uuid4
 
+from tenant_llm.domain.budget import Reservation
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import InvalidRequest, TenantLLMError
@@ -52,14 +53,21 @@ class UsageService:
         self._queue = queue
         self._now = now
 
-    def settle(self, caller: Caller, config: ModelConfig, usage: Usage, status: CallStatus = "ok") -> None:
+    def settle(
+        self,
+        caller: Caller,
+        config: ModelConfig,
+        usage: Usage,
+        status: CallStatus = "ok",
+        reservation: Reservation | None = None,
+    ) -> None:
         """Book a call's usage. Never raises for storage: a good answer is not lost because its booking is.
 
         What the ledger does not take goes to the queue, and what the queue does not take is logged whole at ERROR, from
         where it can be booked later. The caller waits no longer than 3 s for all of it, nor longer than the entrypoint
         keeps back of Lambda's time. An attempt that was left alone may still succeed: the ledger counts a call once.
         """
-        settlement = self._settlement(config, usage, caller.request_id, status)
+        settlement = self._settlement(config, usage, caller.request_id, status, reservation)
         try:
             within(_bounded(_LEDGER_SECONDS, caller.deadline), partial(self._ledger.settle, settlement))
         except Exception as error:  # noqa: BLE001 (whatever it was, a settlement that is kept can be booked)
@@ -107,7 +115,7 @@ class UsageService:
         config = self._resolution.config(tenant_id, model_type, llm_name)
         if config.row is None:
             return 0
-        settlement = self._settlement(config, Usage(input_tokens=used_tokens), request_id or uuid4().hex, "ok")
+        settlement = self._settlement(config, Usage(input_tokens=used_tokens), request_id or uuid4().hex)
         return 0 if self._ledger.settle(settlement, require_row=True) == "no_row" else 1
 
     def days(self, tenant_id: str, since: date, until: date) -> list[DayUsage]:
@@ -128,7 +136,17 @@ class UsageService:
         logs.unsettled(settlement, *errors)
         metrics.count_unsettled()
 
-    def _settlement(self, config: ModelConfig, usage: Usage, request_id: str, status: CallStatus) -> Settlement:
+    def _settlement(
+        self,
+        config: ModelConfig,
+        usage: Usage,
+        request_id: str,
+        status: CallStatus = "ok",
+        reservation: Reservation | None = None,
+    ) -> Settlement:
+        at = self._now()
+        if reservation is None and config.budgets:  # tokens that were used elsewhere count, too
+            reservation = Reservation(tuple(budget.counter(at) for budget in config.budgets))
         return Settlement(
             tenant_id=config.tenant_id,
             request_id=request_id,
@@ -136,7 +154,8 @@ class UsageService:
             llm_factory=config.factory,
             model_type=config.model_type,
             usage=usage,
-            at=self._now(),
+            at=at,
             row=config.row,
             status=status,
+            reservation=reservation,
         )

@@ -1,9 +1,10 @@
-"""What an operator sends and sees: tenants, defaults, models, keys and tokens. No answer holds a key.
+"""What an operator sends and sees: tenants, defaults, models, keys, budgets, tokens. No answer holds a key.
 
 The operations take the service beside the call; ``bind`` makes them operations of the entrypoint.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import TYPE_CHECKING
@@ -11,7 +12,16 @@ from typing import TYPE_CHECKING
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.tenant import DEFAULT_FIELDS, ApiToken, Tenant, TenantModel
 from tenant_llm.domain.wire import JsonObject
-from tenant_llm.surface.admin_bodies import CredentialBody, DefaultsBody, ModelBody, TenantBody, TokenBody, ask, key
+from tenant_llm.surface.admin_bodies import (
+    BudgetsBody,
+    CredentialBody,
+    DefaultsBody,
+    ModelBody,
+    TenantBody,
+    TokenBody,
+    ask,
+    key,
+)
 from tenant_llm.surface.arguments import argument
 from tenant_llm.surface.entrypoint import Answer, Call, Operation
 
@@ -99,6 +109,20 @@ def remove_credential(call: Call, service: "TenantModelsService") -> Answer:
     """``{"deleted": 1}``."""
     service.remove_credential(_tenant_id(call), argument(call, "place"))
     return Answer({"deleted": 1})
+
+
+def set_budgets(call: Call, service: "TenantModelsService") -> Answer:
+    """``{"budgets": [...]}``, as they are now."""
+    budgets = ask(BudgetsBody, call).asked()
+    service.set_budgets(_tenant_id(call), budgets)
+    return Answer({"budgets": [asdict(budget) for budget in budgets]})
+
+
+def remove_budgets(call: Call, service: "TenantModelsService") -> Answer:
+    """``{"deleted": …}``, how many there were."""
+    tenant = service.tenant(_tenant_id(call))
+    service.set_budgets(tenant.tenant_id, ())
+    return Answer({"deleted": len(tenant.budgets)})
 
 
 def issue_token(call: Call, service: "TenantModelsService") -> Answer:

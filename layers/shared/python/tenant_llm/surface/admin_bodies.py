@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
+from tenant_llm.domain.budget import Budget, Period
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import DEFAULT_FIELDS
@@ -60,6 +61,30 @@ class CredentialBody(_BodyWithKey):
     """A key: a string, or an object of the factory's credential fields; see ``key``."""
 
     api_key: Json
+
+
+class BudgetBody(BaseModel):
+    """Tokens a day or month, of one model by its address, else of all; ``hard`` or ``soft`` or both.
+
+    The upper end is what DynamoDB's numbers add up exactly, and more than anybody uses.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    period: Period
+    hard: StrictInt | None = Field(default=None, ge=0, le=10**15)
+    soft: StrictInt | None = Field(default=None, ge=0, le=10**15)
+    model: str | None = Field(default=None, min_length=1, max_length=512)
+
+
+class BudgetsBody(BaseModel):
+    """All of a tenant's budgets; an empty list takes them away."""
+
+    budgets: list[BudgetBody] = Field(max_length=100)
+
+    def asked(self) -> list[Budget]:
+        """The budgets."""
+        return [Budget(one.period, one.hard, one.soft, one.model) for one in self.budgets]
 
 
 class TokenBody(BaseModel):

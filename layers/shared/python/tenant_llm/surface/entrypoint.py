@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.deadline import Deadline
-from tenant_llm.domain.errors import InvalidRequest, NotFound, TenantLLMError
+from tenant_llm.domain.errors import BudgetExceeded, InvalidRequest, NotFound, TenantLLMError
 from tenant_llm.domain.wire import Form, Json, JsonObject
 from tenant_llm.settings import in_lambda, settings
 from tenant_llm.surface import http
@@ -224,8 +224,10 @@ def failure(error: Exception, platform_id: str) -> Answer:
         error = TenantLLMError(f"internal error; the request id is {platform_id}")
     elif error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logs.answered(error, platform_id)
-    waits = {} if error.retry_after is None else {"retry-after": str(ceil(error.retry_after))}
-    return Answer(error.envelope(), error.status, headers=waits)
+    headers = {} if error.retry_after is None else {"retry-after": str(ceil(error.retry_after))}
+    if isinstance(error, BudgetExceeded):  # else OpenAI's clients would repeat a 429 by themselves, for nothing
+        headers["x-should-retry"] = "false"
+    return Answer(error.envelope(), error.status, headers=headers)
 
 
 def _returned(answer: Answer) -> Json:

@@ -13,6 +13,7 @@ from json import dumps
 from traceback import extract_tb
 from typing import Literal
 
+from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.errors import TenantLLMError
 from tenant_llm.domain.settlement import CallStatus, Settlement
 from tenant_llm.domain.settlement_json import encode
@@ -63,6 +64,22 @@ def call_failed(config: ModelConfig, error: TenantLLMError, ms: float) -> None:
         status=error.status,
         ms=round(ms),
     )
+
+
+def over_budget(config: ModelConfig, budget: Budget, kind: Literal["soft", "hard"]) -> None:
+    """A call was over a budget of its tenant: a soft one, and went through, or a hard one, and was refused."""
+    limit = budget.soft if kind == "soft" else budget.hard
+    _write("warning", "over budget", **_model(config), kind=kind, scope=budget.model, period=budget.period, limit=limit)
+
+
+def budgets_unchecked(config: ModelConfig, error: TenantLLMError) -> None:
+    """A call went through without a reservation, since storage refuses and no budget of its tenant is hard."""
+    _write("warning", "budgets unchecked", **_model(config), causes=_causes(error))
+
+
+def unreleased(config: ModelConfig, error: TenantLLMError) -> None:
+    """What a failed call holds of budgets could not be given back; it is held until it ends by itself."""
+    _write("warning", "unreleased", **_model(config), causes=_causes(error))
 
 
 def unsettled(settlement: Settlement, *errors: Exception) -> None:

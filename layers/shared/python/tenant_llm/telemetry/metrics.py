@@ -7,6 +7,7 @@ billed as one.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.usage import Usage
@@ -29,6 +30,16 @@ def count_provider_error(config: ModelConfig, code: str) -> None:
 def count_queued() -> None:
     """A settlement could not be stored and waits in the queue."""
     _write({}, {"Queued": 1})
+
+
+def count_over_budget(config: ModelConfig, kind: Literal["soft", "hard"]) -> None:
+    """A call was over a budget: a soft one, and went through, or a hard one, and was refused."""
+    _write(_model(config), {"OverSoftBudget" if kind == "soft" else "OverHardBudget": 1})
+
+
+def count_unchecked_budget(config: ModelConfig) -> None:
+    """A call went through without a look at its soft budgets."""
+    _write(_model(config), {"UncheckedBudgets": 1})
 
 
 def count_unsettled() -> None:
