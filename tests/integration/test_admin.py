@@ -243,7 +243,7 @@ def test_no_answer_and_no_log_holds_a_key(caplog: pytest.LogCaptureFixture) -> N
 
     ours = [record for record in caplog.records if record.name.startswith("tenant_llm")]
     told = "".join(answers) + "".join(str(record.__dict__) for record in ours)
-    assert len(events) == 16
+    assert len(events) == 20
     assert [key for key in _KEYS if key in told] == []
 
 

@@ -1,8 +1,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import TypeAdapter
 
 from tenant_llm.domain.budget import Budget, Period, Reservation
+from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.settlement import Settlement
+from tenant_llm.domain.usage import Usage
 
 
 def test_counters_are_of_utcs_days_and_months_and_of_a_model_or_the_tenant() -> None:
@@ -46,3 +50,12 @@ def test_a_period_is_its_dates_whatever_the_time() -> None:
     counters = {budget.counter(datetime(2026, 11, 24, hour, tzinfo=UTC)) for hour in range(24)}
 
     assert counters == {"budget#2026-11-24#tenant"}
+
+
+def test_a_settlement_carries_its_reservation_through_json() -> None:
+    held = Reservation(("budget#2026-11-24#tenant", "budget#2026-11#a@F"), {"budget#2026-11-24#tenant": 100})
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    settlement = Settlement("acme", "r", "a", "F", ModelType.CHAT, Usage(1), at, reservation=held)
+    adapter = TypeAdapter(Settlement)
+
+    assert adapter.validate_json(adapter.dump_json(settlement), strict=True) == settlement
