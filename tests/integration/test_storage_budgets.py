@@ -12,7 +12,7 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import Settlement
 from tenant_llm.domain.tenant import TenantModel
 from tenant_llm.domain.usage import Usage
-from tenant_llm.repositories.budgets import BudgetRepository
+from tenant_llm.repositories.budgets import BudgetRepository, ReservationItem
 from tenant_llm.repositories.tenant_llm import TenantLLMRepository
 from tenant_llm.repositories.usage_ledger import UsageRepository
 from tests.support.aws import Aws, recorded
@@ -163,6 +163,23 @@ def test_after_a_crash_the_reservation_ends_and_the_budget_is_free_again(budgets
     assert (full, too_early, in_time) == ({DAY: 1000}, 0, 1)
     assert committed(budgets) == (0, 0)
     assert isinstance(reserve(budgets, 1000, "next"), Reservation)
+
+
+def test_a_reservation_that_a_retry_prolongs_meanwhile_is_not_given_back(
+    budgets: BudgetRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve(budgets, 1000)
+    release = budgets._release
+
+    def meanwhile(item: ReservationItem, ended_by: datetime | None = None) -> bool:
+        reserve(budgets, 1000, ends_at=ENDS_AT + timedelta(minutes=5))
+        return release(item, ended_by)
+
+    monkeypatch.setattr(budgets, "_release", meanwhile)
+
+    budgets.release_ended("acme", ENDS_AT + timedelta(seconds=1))
+
+    assert committed(budgets) == (1000, 1000)
 
 
 def test_a_settlement_after_its_reservation_ended_is_charged_in_full(
