@@ -11,6 +11,7 @@ import pytest
 
 from local.template import resources, statements, tables, template
 from tenant_llm.domain import errors
+from tenant_llm.repositories.usage_ledger import MOST_TOGETHER
 from tenant_llm.services import usage
 from tenant_llm.settings import Settings
 from tenant_llm.surface import queue_events
@@ -194,7 +195,8 @@ def test_a_message_is_delivered_again_when_the_function_cannot_be_at_it_any_more
     assert _of_type("AWS::SQS::Queue")["UsageQueue"]["VisibilityTimeout"] >= 6 * function["Timeout"]
     least = queue_events._LEAST_MILLIS / 1000
     assert least > usage._BOOK_SECONDS
-    assert mapping["BatchSize"] * usage._BOOK_SECONDS + least <= function["Timeout"]
+    assert mapping["BatchSize"] % MOST_TOGETHER == 0
+    assert mapping["MaximumBatchingWindowInSeconds"] >= 1  # as AWS asks of batches of more than ten
 
 
 def _answers() -> dict[str, dict[str, Any]]:

@@ -310,3 +310,34 @@ def test_a_reservation_outlives_its_end_in_the_table_as_only_a_condition_may_end
     expires_at = int(items[1]["Put"]["Item"]["expires_at"]["N"])
     assert expires_at > datetime(2027, 1, 31, tzinfo=UTC).timestamp()  # SQS keeps a settlement for 14 days at most
     assert {"N": str(expires_at)} in items[2]["Update"]["ExpressionAttributeValues"].values()
+
+
+def test_a_correction_charges_the_difference(budgets: BudgetRepository, ledger: UsageRepository) -> None:
+    first = reserved(budgets)
+    ledger.settle(replace(CALL, usage=Usage(5, 6, estimated=True), status="client_disconnected", reservation=first))
+    again = reserved(budgets)
+
+    assert ledger.settle(replace(CALL, reservation=again)) == "corrected"
+
+    assert committed(budgets) == (70, 70)
+
+
+def test_calls_that_are_settled_together_give_back_what_each_holds(
+    budgets: BudgetRepository, ledger: UsageRepository
+) -> None:
+    calls = [
+        replace(CALL, request_id=f"r{number}", reservation=reserved(budgets, 50, f"r{number}")) for number in range(10)
+    ]
+    taken = replace(calls[3], reservation=Reservation((DAY, MONTH)))
+    ended = replace(calls[5], reservation=Reservation((DAY, MONTH), {DAY: 1}))
+    calls[3], calls[5] = taken, ended
+    ledger.settle(replace(CALL, request_id="r7"))
+
+    alone = ledger.settle_together(calls)
+
+    assert [call.request_id for call in alone] == ["r3", "r5", "r7"]
+    assert [ledger.settle(call) for call in alone] == ["counted", "counted", "repeated"]
+    # r7 was booked elsewhere, and so without its reservation: that ends by itself.
+    assert committed(budgets) == (9 * 70 + 50, 9 * 70 + 50)
+    assert budgets.release_ended("acme", ENDS_AT + timedelta(minutes=1)) == 1
+    assert committed(budgets) == (9 * 70, 9 * 70)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,52 @@ def test_a_call_is_settled_by_one_transaction(ledger: UsageRepository) -> None:
         ledger.settle(CALL)
 
     assert [name for name, _ in calls] == [TRANSACT]
+
+
+@pytest.mark.parametrize("status", ["client_disconnected", "interrupted"])
+def test_a_call_that_broke_off_is_corrected_by_a_repeat_that_does_not(
+    ledger: UsageRepository, models: TenantLLMRepository, status: CallStatus
+) -> None:
+    broken = replace(CALL, usage=Usage(9, 2, native={"seconds": 0.5}, estimated=True), status=status)
+    whole = replace(CALL, usage=Usage(30, 4, 20, native={"seconds": 1.2}), at=AT + timedelta(days=1))
+
+    outcomes = [ledger.settle(broken), ledger.settle(whole), ledger.settle(whole), ledger.settle(broken)]
+
+    assert outcomes == ["counted", "corrected", "repeated", "repeated"]
+    assert used(models) == 34
+    expected = DayUsage(DAY, "gpt-4", "OpenAI", 1, input_tokens=30, output_tokens=4, cached_tokens=20)
+    (day,) = ledger.days("acme", DAY, DAY + timedelta(days=1))
+    assert day == replace(expected, native={"seconds": 1.2})
+    assert day.by_type[ModelType.CHAT] == replace(expected, native={"seconds": 1.2})
+
+
+@pytest.mark.parametrize("later", [{"status": "interrupted"}, {"llm_name": "gpt-5"}, {"model_type": ModelType.TTS}])
+def test_what_broke_off_is_corrected_by_the_same_call_alone(
+    ledger: UsageRepository, models: TenantLLMRepository, later: dict[str, Any]
+) -> None:
+    ledger.settle(replace(CALL, usage=Usage(9, 2, estimated=True), status="client_disconnected"))
+
+    assert ledger.settle(replace(CALL, **later)) == "repeated"
+
+    assert used(models) == 11
+
+
+def test_a_correction_is_counted_where_the_row_is_gone(ledger: UsageRepository, models: TenantLLMRepository) -> None:
+    ledger.settle(replace(CALL, usage=Usage(9, 2, estimated=True), status="interrupted"))
+    models.delete("acme", "gpt-4@OpenAI")
+
+    assert [ledger.settle(CALL), ledger.settle(CALL)] == ["corrected", "repeated"]
+
+    (day,) = ledger.days("acme", DAY, DAY)
+    assert (day.calls, day.errors, day.total_tokens, day.estimated_tokens) == (1, 0, CALL.usage.total_tokens, 0)
+
+
+def test_a_correction_that_changes_no_count_is_noted(ledger: UsageRepository, models: TenantLLMRepository) -> None:
+    ledger.settle(replace(CALL, status="client_disconnected"))
+
+    assert [ledger.settle(CALL), ledger.settle(CALL)] == ["corrected", "repeated"]
+
+    assert used(models) == CALL.usage.total_tokens
 
 
 def test_a_repeat_counts_nothing_whatever_it_says(ledger: UsageRepository, models: TenantLLMRepository) -> None:

@@ -18,10 +18,11 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import DayUsage, Settlement
 from tenant_llm.domain.settlement_json import encode
 from tenant_llm.domain.usage import Usage
+from tenant_llm.repositories.usage_ledger import MOST_TOGETHER
 from tenant_llm.repositories.usage_queue import UsageQueue
 from tests.support.aws import Aws, add_tenant
 from tests.support.events import load_event
-from tests.support.faults import Fault, LostAnswer, Proxy, Silence, refusal
+from tests.support.faults import Fault, LostAnswer, Proxy, Silence, cancellation, refusal
 from tests.support.functions import LambdaContext, directly
 from tests.support.provider import ProviderServer
 from tools.replay_unsettled import replay
@@ -200,7 +201,8 @@ def test_a_settlement_keeps_its_request_id_and_its_day_however_often_it_is_deliv
 def test_of_a_batch_exactly_what_failed_is_delivered_again(
     bundle: Aws, faulty: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    good, throttled, after = (json.dumps(encode(replace(_CALL, request_id=name))) for name in ("a", "b", "c"))
+    good, after = (json.dumps(encode(replace(_CALL, request_id=name))) for name in ("a", "c"))
+    throttled = json.dumps(encode(replace(_CALL, request_id="b", llm_name="gpt-5", row=None)))
     broken = ["not JSON", "[" * 100_000, "null", json.dumps(encode(_CALL) | {"at": None}), '{"prompt": "secret"}']
     bootstrap.usage_service().book(_CALL)
     event = messages(good, *broken, throttled, after)
@@ -220,10 +222,37 @@ def test_of_a_batch_exactly_what_failed_is_delivered_again(
     assert failed(messages(good, throttled, after)) == ["m1"]
     ledger.settle = settle  # type: ignore[method-assign]
     assert failed(messages(good, throttled, after)) == []
-    assert (booked(_AT), used()) == ([(4, 28)], 28)
+    assert (booked(_AT), used()) == ([(3, 21), (1, 7)], 21)
     told = [record.getMessage() for record in caplog.records if record.name == "tenant_llm"]
     assert [line.split()[0] for line in told] == ["unreadable"] * 5 + ["unbooked"] * 2
     assert "secret" not in str(told)
+
+
+def test_settlements_of_one_model_are_booked_together_and_repeats_among_them_once(bundle: Aws, faulty: Proxy) -> None:
+    bootstrap.usage_service().book(replace(_CALL, request_id="r3"))
+    many = [json.dumps(encode(replace(_CALL, request_id=f"r{number}"))) for number in range(MOST_TOGETHER + 5)]
+    faulty.seen.clear()
+
+    assert failed(messages(*many, many[1], many[-1])) == []
+
+    assert (booked(_AT), used()) == ([(len(many), 7 * len(many))], 7 * len(many))
+    # 45 and 6, each again without the one that was counted before, each of those alone; the repeat that has no group.
+    assert faulty.seen.count(_TRANSACT) == 7
+
+
+@pytest.mark.parametrize("fault", [LostAnswer(), cancellation("TransactionConflict")])
+def test_settlements_that_are_booked_together_are_all_booked_or_none(bundle: Aws, faulty: Proxy, fault: Fault) -> None:
+    event = messages(*(json.dumps(encode(replace(_CALL, request_id=f"r{number}"))) for number in range(10)))
+    faulty.plan(_TRANSACT, [fault])
+    assert failed(event) == []
+    assert (booked(_AT), used()) == ([(10, 70)], 70)
+
+    again = messages(*(json.dumps(encode(replace(_CALL, request_id=f"s{number}"))) for number in range(10)))
+    faulty.plan(_TRANSACT, [_REFUSED])
+    assert failed(again) == [f"m{number}" for number in range(10)]
+    assert (booked(_AT), used()) == ([(10, 70)], 70)
+    assert failed(again) == []
+    assert (booked(_AT), used()) == ([(20, 140)], 140)
 
 
 def test_a_batch_that_fails_as_a_whole_is_an_answer_too(bundle: Aws, faulty: Proxy) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -48,9 +48,13 @@ def cancellation(*codes: str | None) -> Refusal:
 
 @dataclass
 class Proxy:
-    """Where it listens, what happens to the next requests of an operation, and the operations it has seen."""
+    """Where it listens, what happens to the next requests of an operation, and the operations it has seen.
+
+    ``weather`` tells what happens to a request for which nothing is planned.
+    """
 
     url: str
+    weather: Callable[[str], Fault | None] = lambda _: None
     planned: defaultdict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     seen: list[str] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
@@ -62,7 +66,7 @@ class Proxy:
     def next_fault(self, operation: str) -> Fault | None:
         with self.lock:
             self.seen.append(operation)
-            return self.planned[operation].pop(0) if self.planned[operation] else None
+            return self.planned[operation].pop(0) if self.planned[operation] else self.weather(operation)
 
 
 @contextmanager

@@ -1,4 +1,7 @@
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import Settlement
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.usage import Usage
+from tenant_llm.repositories.transactions import ATTEMPTS, Contended
 from tenant_llm.repositories.usage_ledger import UsageRepository
 from tenant_llm.repositories.usage_queue import UsageQueue
 from tenant_llm.services import usage
@@ -23,12 +27,22 @@ class Storage:
     """A ledger and a queue that fail as they are told, and what they were given."""
 
     def __init__(self, ledger: Exception | None = None, queue: Exception | None = None) -> None:
-        self.failures = {"ledger": ledger, "queue": queue}
+        self.failures = {"together": None, "ledger": ledger, "queue": queue}
         self.given: list[str] = []
+        self.attempts = 0
+        self.alone: set[str] = set()
+        self.refused: set[str] = set()
 
-    def settle(self, settlement: Settlement) -> str:
+    def settle(self, settlement: Settlement, *, attempts: int = ATTEMPTS) -> str:
+        self.attempts = attempts
         self._take("ledger")
+        if settlement.request_id in self.refused:
+            raise ServiceUnavailable("x")
         return "counted"
+
+    def settle_together(self, settlements: list[Settlement]) -> list[Settlement]:
+        self._take("together")
+        return [one for one in settlements if one.request_id in self.alone]
 
     def send(self, settlement: Settlement) -> None:
         self._take("queue")
@@ -39,11 +53,18 @@ class Storage:
             raise failure
 
 
-def _service(storage: Any, *, queue: bool = True) -> UsageService:
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _service(storage: Any, *, queue: bool = True, clock: Callable[[], float] = monotonic) -> UsageService:
     resolution: Any = None
     ledger: UsageRepository = storage
     waiting: UsageQueue | None = storage if queue else None
-    return UsageService(ledger, resolution, waiting)
+    return UsageService(ledger, resolution, waiting, clock=clock)
 
 
 def _settle(service: UsageService, seconds: float = 20) -> None:
@@ -119,3 +140,75 @@ def test_a_caller_who_has_hung_up_takes_no_time_from_his_settlement(monkeypatch:
 
 def test_when_no_time_is_left_both_have_room_in_what_the_entrypoint_keeps_back() -> None:
     assert usage._LEDGER_SECONDS[0] + usage._QUEUE_SECONDS[0] < entrypoint._RESERVE_SECONDS
+
+
+def test_a_process_that_met_others_at_the_counters_goes_to_the_queue_for_a_while() -> None:
+    storage, clock = Storage(ledger=Contended("x")), Clock()
+    service = _service(storage, clock=clock)
+
+    _settle(service)
+    _settle(service)
+    storage.failures["ledger"] = None
+    clock.now += 0.4 * usage._CONTENDED_SECONDS
+    _settle(service)
+    clock.now += 1.2 * usage._CONTENDED_SECONDS
+    _settle(service)
+
+    assert storage.given == ["ledger", "queue", "queue", "queue", "ledger"]
+
+
+def test_the_counters_of_one_model_say_nothing_of_anothers() -> None:
+    storage = Storage(ledger=Contended("x"))
+    service = _service(storage)
+
+    _settle(service)
+    service.settle(Caller("acme", "r1", Deadline.after(20)), replace(_CONFIG, llm_name="gpt-5"), Usage(3, 4))
+
+    assert storage.given == ["ledger", "queue", "ledger", "queue"]
+
+
+def test_what_the_queue_does_not_take_goes_to_the_ledger_after_all(caplog: pytest.LogCaptureFixture) -> None:
+    storage = Storage(ledger=Contended("x"))
+    service = _service(storage)
+    _settle(service)
+    storage.failures = {"ledger": None, "queue": ServiceUnavailable("y")}
+
+    _settle(service)
+
+    assert storage.given == ["ledger", "queue", "queue", "ledger"]
+    assert [record.message.split()[0] for record in caplog.records] == ["queued"]
+
+
+def test_a_caller_waits_for_fewer_attempts_where_there_is_a_queue() -> None:
+    alone, queued = Storage(), Storage()
+
+    _settle(_service(alone, queue=False))
+    _settle(_service(queued))
+
+    assert (alone.attempts, queued.attempts) == (ATTEMPTS, usage._CONTENDED_ATTEMPTS)
+
+
+def test_what_there_is_no_time_for_is_told() -> None:
+    settlements = [_settlement("a"), _settlement("b", "gpt-5"), _settlement("c", "gpt-6")]
+    times = iter([True, True, True, False])
+
+    errors = _service(Storage()).book_all(settlements, lambda: next(times, False))
+
+    assert [type(error) for error in errors] == [type(None), TimeoutError, TimeoutError]
+
+
+def test_what_is_booked_together_tells_of_each() -> None:
+    storage = Storage()
+    storage.alone = {"b", "c"}
+    storage.refused = {"c"}
+    settlements = [_settlement(name) for name in ("a", "b", "c")]
+
+    errors = _service(storage).book_all(settlements)
+
+    assert [type(error) for error in errors] == [type(None), type(None), ServiceUnavailable]
+    assert storage.given == ["together", "ledger", "ledger"]
+
+
+def _settlement(request_id: str, llm_name: str = "gpt-4") -> Settlement:
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    return Settlement("acme", request_id, llm_name, "OpenAI", ModelType.CHAT, Usage(3, 4), at)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 from tenant_llm.domain.amounts import added
@@ -55,6 +55,16 @@ class Settlement:
     def address(self) -> str:
         """``llm_name@llm_factory``, under which the day's totals are kept."""
         return f"{self.llm_name}@{self.llm_factory}"
+
+    @property
+    def account(self) -> tuple[str, str, str | None, date]:
+        """Whose counters it adds to: of the tenant, the model, its row and the day (UTC)."""
+        return self.tenant_id, self.address, self.row, self.at.astimezone(UTC).date()
+
+    def supersedes(self, earlier: "Settlement") -> bool:
+        """Whether it tells of the same call what an attempt that broke off could not."""
+        same = (self.address, self.model_type) == (earlier.address, earlier.model_type)
+        return same and self.status == "ok" != earlier.status
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,10 +120,10 @@ class BudgetRepository:
                 return reservation.holding(held)
         raise ServiceUnavailable(f"storage refuses: {_TAKEOVERS} reservations of one call came and went")
 
-    def charge(self, transaction: TransactWrite, settlement: Settlement, reservation: Reservation) -> None:
-        """Charge the call's tokens, as a part of the transaction that settles it; see ``found`` where that is refused.
+    def give_back(self, transaction: TransactWrite, settlement: Settlement, reservation: Reservation) -> None:
+        """End what is held for a call, as a part of the transaction that settles it; see ``found`` where it is refused.
 
-        Its first item stands for the reservation, and is the transaction's first; what it adds to counters comes last.
+        It is one item: a check where nothing is held, else a deletion.
         """
         tenant_id, entry = settlement.tenant_id, entry_of("reservation", settlement.request_id)
         if reservation.held:
@@ -132,8 +132,11 @@ class BudgetRepository:
         else:
             none = self._reservations.tenant_id.does_not_exist()
             transaction.condition_check(self._reservations, tenant_id, entry, none)
-        for counter, tokens in reservation.charges(settlement.usage.total_tokens).items():
-            self._add(transaction, (tenant_id, counter), tokens, settlement.at)
+
+    def charge(self, transaction: TransactWrite, tenant_id: str, charges: Mapping[str, int], at: datetime) -> None:
+        """Add to counters what calls have used and less what they held, as a part of that transaction."""
+        for counter, tokens in charges.items():
+            self._add(transaction, (tenant_id, counter), tokens, at)
 
     def found(self, settlement: Settlement, reservation: Reservation) -> Reservation:
         """The reservation with what is held for the call by now."""

@@ -10,15 +10,25 @@ from pynamodb.transactions import TransactWrite
 from tenant_llm.domain.errors import ServiceUnavailable
 from tenant_llm.repositories.tables import attempts, storage
 
-_ATTEMPTS = 8
+ATTEMPTS = 8
+"""How often a transaction is tried that meets others, where its caller has time for it: a second, mostly."""
+
 _REFUSED = "ConditionalCheckFailed"
 _PASSING = (None, "None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
+
+
+class Contended(ServiceUnavailable):
+    """When others kept writing what was to be written, or more than it takes."""
+
 
 type Refusals = list[CancellationReason | None]
 
 
 def transact(
-    connection: Connection, sleep: Callable[[float], None], write: Callable[[TransactWrite], None]
+    connection: Connection,
+    sleep: Callable[[float], None],
+    write: Callable[[TransactWrite], None],
+    count: int = ATTEMPTS,
 ) -> Refusals:
     """One transaction, repeated while it only meets other transactions or a throttle.
 
@@ -31,16 +41,18 @@ def transact(
         connection: where to.
         sleep: waits between the attempts.
         write: says what is to be written; called for each attempt.
+        count: of attempts.
 
     Returns:
         Nothing where it was carried out. Else the condition that was refused, or ``None``, for each item, in the order
         of pynamodb: checks, deletes, puts, updates; nothing was written then.
 
     Raises:
-        ServiceUnavailable: When DynamoDB refuses or keeps conflicting.
+        Contended: When it met other transactions or a throttle each time.
+        ServiceUnavailable: When DynamoDB refuses.
     """
     token = uuid4().hex
-    for _ in attempts(_ATTEMPTS, sleep):
+    for _ in attempts(count, sleep):
         with storage():
             try:
                 with TransactWrite(connection=connection, client_request_token=token) as transaction:
@@ -53,4 +65,4 @@ def transact(
                     raise
             else:
                 return []
-    raise ServiceUnavailable(f"storage refuses: {_ATTEMPTS} transactions were cancelled by others")
+    raise Contended(f"storage refuses: {count} transactions were cancelled by others")

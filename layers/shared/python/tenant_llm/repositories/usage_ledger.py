@@ -1,100 +1,60 @@
 """The Usage table: the ledger, one item a settled call, and the day's totals, one item a day and model.
 
 A call is settled by one transaction that writes its ledger item if there is none, and adds its tokens to the model's
-row and to the day. Whoever repeats it, the ledger item is there and nothing is added.
+row and to the day. Whoever repeats it, the ledger item is there and nothing is added. A call that broke off and was
+settled with what there was is corrected once, when a repeat of it ends well: the same transaction adds the difference.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from math import isfinite
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from time import sleep
-from typing import Any, Literal, Self, override
+from typing import Literal
 
-from pynamodb.attributes import (
-    BooleanAttribute,
-    MapAttribute,
-    NumberAttribute,
-    TTLAttribute,
-    UnicodeAttribute,
-    UTCDateTimeAttribute,
-)
 from pynamodb.connection import Connection
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
-from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from tenant_llm.domain.budget import Reservation
 from tenant_llm.domain.errors import ServiceUnavailable
 from tenant_llm.domain.model_type import ModelType
-from tenant_llm.domain.settlement import COUNTS, DayKey, DayUsage, Settlement
+from tenant_llm.domain.settlement import DayKey, DayUsage, Settlement
 from tenant_llm.repositories.budgets import BudgetRepository, entry_of
 from tenant_llm.repositories.tables import bound, connection, storage
 from tenant_llm.repositories.tenant_llm import TenantLLM
-from tenant_llm.repositories.transactions import transact
+from tenant_llm.repositories.transactions import ATTEMPTS, Refusals, transact
+from tenant_llm.repositories.usage_items import (
+    CallItem,
+    DayItem,
+    amounts,
+    day_entry,
+    day_usage,
+    entry_of_day,
+    fields_of,
+    of_type,
+    settled_by,
+    summed,
+    utc_day,
+)
 from tenant_llm.settings import Settings
 
-type Outcome = Literal["counted", "repeated", "no_row"]
+type Outcome = Literal["counted", "corrected", "repeated", "no_row"]
 
-_NATIVE = "native_"
-_OF_TYPE = "#"
-_ATTEMPTS = 8
-# The largest magnitude of a DynamoDB number is just under 1e126, and a total must still fit.
-_LARGEST_AMOUNT = 1e100
+MOST_TOGETHER = 45
+"""Settlements that one transaction takes: two items each, and those of the row, the day and the budgets; at most 100
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html)."""
 
-
-class CallItem(Model):
-    """A ledger item: what one call used. It expires some time after the accounts of its day are closed."""
-
-    tenant_id = UnicodeAttribute(hash_key=True)
-    entry = UnicodeAttribute(range_key=True)
-    request_id = UnicodeAttribute()
-    llm_name = UnicodeAttribute()
-    llm_factory = UnicodeAttribute()
-    model_type = UnicodeAttribute()
-    row = UnicodeAttribute(null=True)
-    input_tokens = NumberAttribute()
-    output_tokens = NumberAttribute()
-    cached_tokens = NumberAttribute()
-    cache_write_tokens = NumberAttribute()
-    reasoning_tokens = NumberAttribute()
-    native = MapAttribute[str, float](default=dict)  # type: ignore[no-untyped-call]
-    estimated = BooleanAttribute()
-    status = UnicodeAttribute()
-    at = UTCDateTimeAttribute()
-    expires_at = TTLAttribute()
+_ROUNDS = 8
 
 
-class DayItem(Model):
-    """A day's totals of one model, and the same by type, in attributes such as ``chat#calls``.
+@dataclass(slots=True)
+class _Refused:
+    """What stands in the way of a transaction: the place of a settlement, and what is there."""
 
-    Native units are attributes ``native_<unit>`` and ``chat#native_<unit>``: what is added to stands at the top level.
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
-    """
-
-    tenant_id = UnicodeAttribute(hash_key=True)
-    entry = UnicodeAttribute(range_key=True)
-    calls = NumberAttribute(default=0)
-    errors = NumberAttribute(default=0)
-    input_tokens = NumberAttribute(default=0)
-    output_tokens = NumberAttribute(default=0)
-    cached_tokens = NumberAttribute(default=0)
-    cache_write_tokens = NumberAttribute(default=0)
-    reasoning_tokens = NumberAttribute(default=0)
-    estimated_tokens = NumberAttribute(default=0)
-
-    added: dict[str, float]
-    """The attributes that the class does not name."""
-
-    @classmethod
-    @override
-    def from_raw_data(cls, data: dict[str, Any]) -> Self:
-        item = super().from_raw_data(data)
-        unnamed = {name: value for name, value in data.items() if name.startswith(_NATIVE) or _OF_TYPE in name}
-        item.added = {name: NumberAttribute().deserialize(value["N"]) for name, value in sorted(unnamed.items())}
-        return item
+    settled: dict[int, Settlement] = field(default_factory=dict)
+    reserved: set[int] = field(default_factory=set)
+    row: bool = False
 
 
 class UsageRepository:
@@ -112,26 +72,66 @@ class UsageRepository:
         self._connection: Connection = connection()
         self._sleep = sleep
 
-    def settle(self, settlement: Settlement, *, require_row: bool = False) -> Outcome:
+    def settle(self, settlement: Settlement, *, require_row: bool = False, attempts: int = ATTEMPTS) -> Outcome:
         """Count a call's usage once, in one transaction.
 
         What is reserved for the call is given back by it, and the budgets are charged with what it has used instead.
         Where the settlement names a row that is gone, the call is settled without it: the tokens stay in the ledger
-        and in the day. With ``require_row`` nothing is written then.
+        and in the day. With ``require_row`` nothing is written then. ``attempts`` is how often it is tried while it
+        meets other transactions.
 
         Returns:
-            ``counted``; ``repeated`` where this request id of the tenant was counted before; ``no_row`` only with
-            ``require_row``.
+            ``counted``; ``repeated`` where this request id of the tenant was counted before, or ``corrected`` where
+            that was a call that broke off and this one did not; ``no_row`` only with ``require_row``.
 
         Raises:
-            ServiceUnavailable: When DynamoDB refuses or keeps conflicting. The call may be settled again.
+            Contended: When it met other transactions or a throttle each time. The call may be settled again.
+            ServiceUnavailable: When DynamoDB refuses. The call may be settled again.
         """
-        for _ in range(_ATTEMPTS):
-            outcome = self._settle(settlement, require_row=require_row)
-            if not isinstance(outcome, Reservation):
-                return outcome
-            settlement = replace(settlement, reservation=outcome)
-        raise ServiceUnavailable(f"storage refuses: {_ATTEMPTS} reservations of one call came and went")
+        row, earlier = settlement.row, None
+        if require_row and row is None:
+            return "no_row"
+        for _ in range(_ROUNDS):
+            refused = self._transact([settlement], row, earlier, attempts)
+            if refused is None:
+                return "counted" if earlier is None else "corrected"
+            if refused.settled:
+                there = refused.settled[0]
+                if not settlement.supersedes(there):
+                    return "repeated"
+                earlier, row, settlement = there, there.row, replace(settlement, at=there.at)
+            elif refused.reserved and settlement.reservation is not None:
+                reservation = self._budgets.found(settlement, settlement.reservation)
+                settlement = replace(settlement, reservation=reservation)
+            elif require_row:
+                return "no_row"
+            else:
+                row = None
+        raise ServiceUnavailable(f"storage refuses: what is there of one call changed {_ROUNDS} times")
+
+    def settle_together(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+        """Count several calls of one model and day in one transaction, each once.
+
+        Args:
+            settlements: ``MOST_TOGETHER`` at most, of the same ``account``, no request id twice.
+
+        Returns:
+            Those that are not counted by it, to be settled alone: what is there of them is not what was expected.
+
+        Raises:
+            Contended: When it met other transactions or a throttle each time. Nothing is counted then.
+            ServiceUnavailable: When DynamoDB refuses.
+        """
+        alone: list[Settlement] = []
+        rest = list(settlements)
+        while rest:
+            refused = self._transact(rest, rest[0].row, None, ATTEMPTS)
+            if refused is None:
+                break
+            places = range(len(rest)) if refused.row else refused.settled.keys() | refused.reserved
+            alone += [rest[place] for place in sorted(places)]
+            rest = [one for place, one in enumerate(rest) if place not in places]
+        return alone
 
     def days(self, tenant_id: str, since: date, until: date) -> list[DayUsage]:
         """The tenant's totals by day, then by model; both dates included.
@@ -151,11 +151,11 @@ class UsageRepository:
         """
         # "$" is the character after "#": everything of the last day lies before it. No text lies between one and the
         # same with "\0" behind it.
-        first = f"day#{since.isoformat()}#" if after is None else _entry(*after) + "\0"
+        first = f"day#{since.isoformat()}#" if after is None else entry_of_day(*after) + "\0"
         condition = self._days.entry.between(first, f"day#{until.isoformat()}$")
         with storage():
             for item in self._days.query(tenant_id, condition, consistent_read=True, page_size=at_once):
-                yield _day_usage(item)
+                yield day_usage(item)
 
     def count_error(self, tenant_id: str, address: str, model_type: ModelType, at: datetime) -> None:
         """Count a call that failed before it used anything. It may be counted twice where an answer is lost.
@@ -165,128 +165,73 @@ class UsageRepository:
         Raises:
             ServiceUnavailable: When DynamoDB refuses.
         """
-        name = f"{model_type.value}{_OF_TYPE}{self._days.errors.attr_name}"
-        day = self._days(tenant_id, _entry(_utc_day(at), address))
+        day = self._days(tenant_id, entry_of_day(utc_day(at), address))
         with storage():
-            day.update([self._days.errors.add(1), Path([name]).add(1)])
+            day.update([self._days.errors.add(1), Path([of_type(model_type, "errors")]).add(1)])
 
-    def _settle(self, settlement: Settlement, *, require_row: bool) -> Outcome | Reservation:
-        if settlement.row is not None:
-            outcome = self._transact(settlement, settlement.row)
-            if outcome != "no_row" or require_row:
-                return outcome
-        elif require_row:
-            return "no_row"
-        return self._transact(settlement, None)
+    def _transact(
+        self, settlements: Sequence[Settlement], row: str | None, earlier: Settlement | None, attempts: int
+    ) -> _Refused | None:
+        """Settle calls of one model and day; with ``earlier``, the one call in place of what was settled of it.
 
-    def _transact(self, settlement: Settlement, row: str | None) -> Outcome | Reservation:
-        """The outcome of one transaction; or what is reserved for the call by now, where that is something else."""
-        reservation = settlement.reservation
+        Returns:
+            ``None`` when they are settled; else nothing was written.
+        """
+        first = settlements[0]
+        replaced = {} if earlier is None else {name: -amount for name, amount in amounts(earlier).items()}
+        sums = summed([*map(amounts, settlements), replaced])
+        already = 0 if earlier is None else earlier.usage.total_tokens
+        tokens = sum(one.usage.total_tokens for one in settlements) - already
+        charges: Counter[str] = Counter()
+        for one in settlements:
+            if one.reservation is not None:
+                charges.update(one.reservation.charges(one.usage.total_tokens - already))
 
         def write(transaction: TransactWrite) -> None:
-            transaction.save(self._call_item(settlement, row), self._calls.tenant_id.does_not_exist())
-            day = self._days(settlement.tenant_id, _day_entry(settlement))
-            transaction.update(day, list(_additions(settlement)))
+            for one in settlements:
+                self._put(transaction, one, row, earlier)
+                if one.reservation is not None:
+                    self._budgets.give_back(transaction, one, one.reservation)
             if row is not None:
                 transaction.update(
-                    self._rows(settlement.tenant_id, row),
-                    [self._rows.used_tokens.add(settlement.usage.total_tokens)],
+                    self._rows(first.tenant_id, row),
+                    [self._rows.used_tokens.add(tokens)],
                     self._rows.tenant_id.exists(),
                 )
-            if reservation is not None:
-                self._budgets.charge(transaction, settlement, reservation)
+            additions: list[Action] = [
+                Path([name]).add(amount) for name, amount in sums.items() if amount or earlier is None
+            ]
+            if additions:
+                transaction.update(self._days(first.tenant_id, day_entry(first)), additions)
+            self._budgets.charge(transaction, first.tenant_id, charges, first.at)
 
-        refused = transact(self._connection, self._sleep, write)
-        if not refused:
-            return "counted"
-        other_reservation = refused.pop(0) if reservation is not None else None
-        if refused[0] is not None:  # the rest is in the order of the items: ledger, day, row
-            return "repeated"
-        if reservation is not None and other_reservation is not None:
-            return self._budgets.found(settlement, reservation)
-        return "no_row"
+        refusals = transact(self._connection, self._sleep, write, attempts)
+        return self._refused(settlements, refusals) if refusals else None
 
-    def _call_item(self, settlement: Settlement, row: str | None) -> CallItem:
-        usage = settlement.usage
-        return self._calls(
+    def _put(
+        self, transaction: TransactWrite, settlement: Settlement, row: str | None, earlier: Settlement | None
+    ) -> None:
+        item = self._calls(
             settlement.tenant_id,
             entry_of("call", settlement.request_id),
-            request_id=settlement.request_id,
-            llm_name=settlement.llm_name,
-            llm_factory=settlement.llm_factory,
-            model_type=settlement.model_type.value,
-            row=row,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-            reasoning_tokens=usage.reasoning_tokens,
-            native=_native(settlement),
-            estimated=usage.estimated,
-            status=settlement.status,
-            at=settlement.at,
+            **fields_of(settlement, row),
             expires_at=settlement.at + self._keep,
         )
+        condition = self._calls.tenant_id.does_not_exist() if earlier is None else self._calls.status == earlier.status
+        transaction.save(item, condition, return_values="ALL_OLD")
 
-
-def _day_entry(settlement: Settlement) -> str:
-    return _entry(_utc_day(settlement.at), settlement.address)
-
-
-def _entry(day: date, address: str) -> str:
-    return f"day#{day.isoformat()}#{address}"
-
-
-def _utc_day(at: datetime) -> date:
-    return at.astimezone(UTC).date()
-
-
-def _native(settlement: Settlement) -> dict[str, float]:
-    """The native units that can be counted: an amount that is no number, or beyond counting, is none."""
-    return {
-        unit: amount
-        for unit, amount in settlement.usage.native.items()
-        if isfinite(amount) and abs(amount) < _LARGEST_AMOUNT
-    }
-
-
-def _additions(settlement: Settlement) -> Iterator[Action]:
-    usage = settlement.usage
-    amounts: dict[str, float] = {
-        "calls": 1,
-        "errors": int(settlement.failed),
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cached_tokens": usage.cached_tokens,
-        "cache_write_tokens": usage.cache_write_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "estimated_tokens": usage.total_tokens if usage.estimated else 0,
-    }
-    # pynamodb writes a float as its shortest decimal, and DynamoDB adds decimals: sums stay exact.
-    native = {_NATIVE + unit: amount for unit, amount in _native(settlement).items()}
-    for name, amount in (amounts | native).items():
-        if amount or name in native:
-            yield Path([name]).add(amount)
-            yield Path([f"{settlement.model_type.value}{_OF_TYPE}{name}"]).add(amount)
-
-
-def _day_usage(item: DayItem) -> DayUsage:
-    _, day, address = item.entry.split("#", 2)
-    llm_name, _, llm_factory = address.rpartition("@")
-    of = partial(DayUsage, date.fromisoformat(day), llm_name, llm_factory)
-    types = {name.partition(_OF_TYPE)[0] for name in item.added if _OF_TYPE in name}
-    return of(
-        **{name: int(getattr(item, name)) for name in COUNTS},
-        native=_units(item, _NATIVE),
-        by_type={kind: of(**_counts_of(item, kind)) for kind in ModelType if kind.value in types},
-    )
-
-
-def _counts_of(item: DayItem, kind: ModelType) -> dict[str, Any]:
-    prefix = kind.value + _OF_TYPE
-    counts = {name: int(item.added.get(prefix + name, 0)) for name in COUNTS}
-    return {**counts, "native": _units(item, prefix + _NATIVE)}
-
-
-def _units(item: DayItem, prefix: str) -> dict[str, float]:
-    return {name.removeprefix(prefix): amount for name, amount in item.added.items() if name.startswith(prefix)}
+    def _refused(self, settlements: Sequence[Settlement], refusals: Refusals) -> _Refused:
+        """The refusals by settlement; they come in the order of pynamodb: checks, deletes, puts, updates."""
+        checked = [place for place, one in enumerate(settlements) if one.reservation and not one.reservation.held]
+        deleted = [place for place, one in enumerate(settlements) if one.reservation and one.reservation.held]
+        reserved, refusals = refusals[: len(checked + deleted)], refusals[len(checked + deleted) :]
+        settled, shared = refusals[: len(settlements)], refusals[len(settlements) :]
+        return _Refused(
+            {
+                place: settled_by(self._calls.from_raw_data(refusal.raw_item or {}))
+                for place, refusal in enumerate(settled)
+                if refusal is not None
+            },
+            {place for place, refusal in zip(checked + deleted, reserved, strict=True) if refusal is not None},
+            row=any(shared),
+        )

@@ -1,9 +1,11 @@
 """Settling calls, and telling what was used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import partial
+from random import random
+from time import monotonic
 from uuid import uuid4
 
 from tenant_llm.domain.budget import Reservation
@@ -14,7 +16,8 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus, DayUsage, Settlement
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.usage import Usage
-from tenant_llm.repositories.usage_ledger import Outcome, UsageRepository
+from tenant_llm.repositories.transactions import ATTEMPTS, Contended
+from tenant_llm.repositories.usage_ledger import MOST_TOGETHER, Outcome, UsageRepository
 from tenant_llm.repositories.usage_queue import UsageQueue
 from tenant_llm.services.patience import within
 from tenant_llm.services.resolution import Resolution
@@ -25,6 +28,10 @@ from tenant_llm.telemetry import logs, metrics
 _LEDGER_SECONDS = (0.5, 2.0)
 _QUEUE_SECONDS = (0.4, 1.0)
 _BOOK_SECONDS = 5.0
+# Where many calls add to one counter, nearly all transactions are cancelled: a process that met that goes to the queue
+# for about a minute, where they are booked together. How it comes out: benchmarks/hot_counter.py.
+_CONTENDED_ATTEMPTS = 4
+_CONTENDED_SECONDS = 60.0
 # How long an answer waits for a count that it does not depend on; DynamoDB mostly takes some milliseconds.
 _FAILED_SECONDS = 0.3
 
@@ -47,11 +54,14 @@ class UsageService:
         resolution: Resolution,
         queue: UsageQueue | None = None,
         now: Callable[[], datetime] = _now,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._ledger = ledger
         self._resolution = resolution
         self._queue = queue
         self._now = now
+        self._clock = clock
+        self._contended: dict[object, float] = {}
 
     def settle(
         self,
@@ -63,18 +73,24 @@ class UsageService:
     ) -> None:
         """Book a call's usage. Never raises for storage: a good answer is not lost because its booking is.
 
-        What the ledger does not take goes to the queue, and what the queue does not take is logged whole at ERROR, from
-        where it can be booked later. The caller waits no longer than 3 s for all of it, nor longer than the entrypoint
+        What the ledger does not take goes to the queue, and what neither takes is logged whole at ERROR, from where it
+        can be booked later. The caller waits no longer than 3 s for all of it, nor longer than the entrypoint
         keeps back of Lambda's time. An attempt that was left alone may still succeed: the ledger counts a call once.
         """
         settlement = self._settlement(config, usage, caller.request_id, status, reservation)
-        try:
-            within(_bounded(_LEDGER_SECONDS, caller.deadline), partial(self._ledger.settle, settlement))
-        except Exception as error:  # noqa: BLE001 (whatever it was, a settlement that is kept can be booked)
-            refusal = error
-        else:
-            return
-        self._keep(settlement, refusal, caller.deadline)
+        errors: list[Exception] = []
+        for place, store in self._stores(settlement).items():
+            try:
+                store(settlement, caller.deadline)
+            except Exception as error:  # noqa: BLE001 (whatever it was, a settlement that is kept can be booked)
+                errors.append(error)
+            else:
+                if place == "queue":
+                    logs.queued(settlement, *errors)
+                    metrics.count_queued()
+                return
+        logs.unsettled(settlement, *errors)
+        metrics.count_unsettled()
 
     def book(self, settlement: Settlement) -> Outcome:
         """Book a settlement that comes from the queue or a log.
@@ -83,6 +99,21 @@ class UsageService:
             ServiceUnavailable: When the ledger does not take it; it may be booked again.
         """
         return within(_BOOK_SECONDS, partial(self._ledger.settle, settlement))
+
+    def book_all(
+        self, settlements: Sequence[Settlement], has_time: Callable[[], bool] = lambda: True
+    ) -> list[Exception | None]:
+        """Book settlements, together where they add to the same counters; ``has_time`` is asked before each step.
+
+        Returns:
+            What kept each of them from being booked, in their order; ``None`` where it is booked. One that is not may
+            be booked again.
+        """
+        errors: list[Exception | None] = [TimeoutError("no time was left")] * len(settlements)
+        for places in _groups(settlements):
+            for request_id, error in self._book_group([settlements[place] for place in places.values()], has_time):
+                errors[places[request_id]] = error
+        return errors
 
     def failed(self, config: ModelConfig) -> None:
         """Count a call that its provider failed before anything was delivered: at once, or some time, or not at all.
@@ -122,19 +153,48 @@ class UsageService:
         """The tenant's totals by day and model, both dates included."""
         return self._ledger.days(tenant_id, since, until)
 
-    def _keep(self, settlement: Settlement, error: Exception, deadline: Deadline) -> None:
-        errors = [error]
-        if self._queue is not None:
+    def _stores(self, settlement: Settlement) -> dict[str, Callable[[Settlement, Deadline], None]]:
+        """Where a settlement may go, in the order in which that is to be tried."""
+        if self._queue is None:
+            return {"ledger": self._to_ledger}
+        to_queue = partial(_to_queue, self._queue)
+        if self._clock() < self._contended.get(settlement.account, 0):
+            return {"queue": to_queue, "ledger": self._to_ledger}
+        return {"ledger": self._to_ledger, "queue": to_queue}
+
+    def _to_ledger(self, settlement: Settlement, deadline: Deadline) -> None:
+        attempts = ATTEMPTS if self._queue is None else _CONTENDED_ATTEMPTS
+        try:
+            within(_bounded(_LEDGER_SECONDS, deadline), partial(self._ledger.settle, settlement, attempts=attempts))
+        except Contended:
+            seconds = _CONTENDED_SECONDS * (0.5 + random())  # noqa: S311 - not all processes at once
+            self._contended[settlement.account] = self._clock() + seconds
+            raise
+
+    def _book_group(
+        self, group: list[Settlement], has_time: Callable[[], bool]
+    ) -> Iterator[tuple[str, Exception | None]]:
+        """Book settlements that one transaction takes; tells of each that was tried, by its request id."""
+        if not has_time():
+            return
+        alone = group
+        if len(group) > 1:
             try:
-                within(_bounded(_QUEUE_SECONDS, deadline), partial(self._queue.send, settlement))
-            except Exception as refusal:  # noqa: BLE001 (as above)
-                errors.append(refusal)
-            else:
-                logs.queued(settlement, error)
-                metrics.count_queued()
+                alone = within(_BOOK_SECONDS, partial(self._ledger.settle_together, group))
+            except Exception as error:  # noqa: BLE001 (told with each)
+                yield from ((settlement.request_id, error) for settlement in group)
                 return
-        logs.unsettled(settlement, *errors)
-        metrics.count_unsettled()
+            yield from ((settlement.request_id, None) for settlement in group if settlement not in alone)
+        for settlement in alone:
+            if has_time():
+                yield settlement.request_id, self._refusal(settlement)
+
+    def _refusal(self, settlement: Settlement) -> Exception | None:
+        try:
+            self.book(settlement)
+        except Exception as error:  # noqa: BLE001 (told with it)
+            return error
+        return None
 
     def _settlement(
         self,
@@ -159,3 +219,20 @@ class UsageService:
             status=status,
             reservation=reservation,
         )
+
+
+def _to_queue(queue: UsageQueue, settlement: Settlement, deadline: Deadline) -> None:
+    within(_bounded(_QUEUE_SECONDS, deadline), partial(queue.send, settlement))
+
+
+def _groups(settlements: Sequence[Settlement]) -> list[dict[str, int]]:
+    """The places of settlements that may be booked together, by request id."""
+    accounts: dict[object, list[dict[str, int]]] = {}
+    for place, settlement in enumerate(settlements):
+        groups = accounts.setdefault(settlement.account, [])
+        has_room = (group for group in groups if len(group) < MOST_TOGETHER and settlement.request_id not in group)
+        group = next(has_room, None)
+        if group is None:
+            groups.append(group := {})
+        group[settlement.request_id] = place
+    return [group for groups in accounts.values() for group in groups]

@@ -3,9 +3,8 @@
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from json import JSONDecodeError, loads
-from typing import TYPE_CHECKING
 
 from tenant_llm.domain.errors import InvalidRequest, TenantLLMError
 from tenant_llm.domain.settlement import Settlement
@@ -15,14 +14,14 @@ from tenant_llm.surface import http
 from tenant_llm.surface.entrypoint import Handler
 from tenant_llm.telemetry import logs, metrics
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+type BookAll = Callable[[Sequence[Settlement], Callable[[], bool]], Sequence[Exception | None]]
+"""Books settlements while there is time; tells what kept each of them from being booked."""
 
-# What one message may take, and a second to answer in. A batch that Lambda stops is delivered again as a whole.
+# What one transaction may take, and a second to answer in. A batch that Lambda stops is delivered again as a whole.
 _LEAST_MILLIS = 6_000
 
 
-def consuming(book: Callable[[Settlement], object], otherwise: Handler) -> Handler:
+def consuming(book: BookAll, otherwise: Handler) -> Handler:
     """A Lambda handler that books what the queue delivers, and leaves any other event to ``otherwise``.
 
     A message that was booked before is booked again and counts nothing. One that fails is delivered again, and stands
@@ -43,31 +42,25 @@ def _is_of_queue(event: JsonObject) -> bool:
             return False
 
 
-def _consumed(event: JsonObject, context: object, book: Callable[[Settlement], object]) -> Json:
-    from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-
-    def handle(record: "SQSRecord") -> None:
+def _consumed(event: JsonObject, context: object, book: BookAll) -> Json:
+    def has_time() -> bool:
         left: int = context.get_remaining_time_in_millis()  # type: ignore[attr-defined]
-        if left < _LEAST_MILLIS:
-            raise TimeoutError(f"{left} ms are left")
-        settlement = _settlement(record)
+        return left >= _LEAST_MILLIS
+
+    readable: dict[str, Settlement] = {}
+    failed: list[str] = []
+    for record in event["Records"]:
         try:
-            book(settlement)
-        except Exception as error:
-            logs.unbooked(settlement, error)
-            raise
-
-    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-    return process_partial_response(event, handle, processor)
-
-
-def _settlement(record: "SQSRecord") -> Settlement:
-    try:
-        return decode(_json(record.body))
-    except TenantLLMError as error:
-        logs.unreadable(record.message_id, error)
-        metrics.count_unreadable()
-        raise
+            readable[record["messageId"]] = decode(_json(record["body"]))
+        except TenantLLMError as error:
+            logs.unreadable(record["messageId"], error)
+            metrics.count_unreadable()
+            failed.append(record["messageId"])
+    for message_id, refusal in zip(readable, book([*readable.values()], has_time), strict=True):
+        if refusal is not None:
+            logs.unbooked(readable[message_id], refusal)
+            failed.append(message_id)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
 def _json(body: str) -> Json:

@@ -88,9 +88,10 @@ def unsettled(settlement: Settlement, *errors: Exception) -> None:
     _write("error", "unsettled", settlement=encode(settlement), causes=causes)
 
 
-def queued(settlement: Settlement, error: Exception) -> None:
-    """A settlement could not be stored, and waits in the queue."""
-    _write("warning", "queued", **_booking(settlement), causes=_causes(error))
+def queued(settlement: Settlement, *errors: Exception) -> None:
+    """A settlement could not be stored, or many others are at its counters, and waits in the queue."""
+    causes = [cause for error in errors for cause in _causes(error)]
+    _write("warning", "queued", **_booking(settlement), causes=causes)
 
 
 def unreadable(message_id: str, error: TenantLLMError) -> None:
