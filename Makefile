@@ -6,6 +6,7 @@ PYTHON ?= $(shell python3.13 -c 'print("python3.13")' 2>/dev/null || echo python
 PORT ?= 8080
 STAGE ?= dev
 ARCH ?= arm64
+CALLS ?= 200
 UV_VERSION := 0.13.9
 SAM_VERSION := 1.170.0
 MINISTACK_VERSION := 1.5.33
@@ -85,6 +86,9 @@ ministack: .ministack/ready ## the atomic emulator that some integration tests a
 
 rehearse: build ministack ## deploy the build to the emulator and call it (ARCH as this machine's processors)
 	@$(BIN)/python -m tools.rehearse $(ARCH)
+
+faults: setup ministack ## what is counted while clients, providers, DynamoDB and SQS fail (CALLS=200 each)
+	@$(BIN)/python -m benchmarks.faults --calls $(CALLS)
 
 deploy: build ## sam deploy as the stack tenant-llm-STAGE (STAGE=dev, ARCH=arm64, PARAMETERS="Name=value …")
 	@.sam/bin/sam deploy --stack-name tenant-llm-$(STAGE) \

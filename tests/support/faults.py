@@ -1,6 +1,7 @@
 """A proxy on a loopback port that fails as AWS and networks do."""
 
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,6 +70,18 @@ class Proxy:
             return self.planned[operation].pop(0) if self.planned[operation] else self.weather(operation)
 
 
+class PatientServer(ThreadingHTTPServer):
+    """A server whose callers may be gone before they have their answer, which is no error."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
     """Passes requests on to ``endpoint``, but for the planned faults."""
@@ -110,7 +123,7 @@ def faulty_proxy(endpoint: str) -> Iterator[Proxy]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = PatientServer(("127.0.0.1", 0), Handler)
     running = Proxy(f"http://127.0.0.1:{server.server_address[1]}")
     thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
