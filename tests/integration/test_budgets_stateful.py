@@ -1,6 +1,7 @@
 """Whatever is done to calls in whatever order, a counter is what was used and what is held, no more and no less."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tenant_llm.domain.budget import Budget, Reservation
 from tenant_llm.domain.model_type import ModelType
-from tenant_llm.domain.settlement import Settlement
+from tenant_llm.domain.settlement import CallStatus, Settlement
 from tenant_llm.domain.usage import Usage
 from tenant_llm.repositories.budgets import BudgetRepository
 from tenant_llm.repositories.usage_ledger import UsageRepository
@@ -19,6 +20,7 @@ from tests.support.aws import Aws
 
 _BUDGETS = [Budget("day", 100), Budget("month", 250, model="gpt-4@OpenAI")]
 _IDS = st.sampled_from(["a", "b", "c", "d"])
+_FIRST_DAY = date(2026, 11, 24)
 _TOKENS = st.integers(1, 60)
 
 
@@ -37,7 +39,7 @@ class Calls(RuleBasedStateMachine):
         self.now = datetime(2026, 11, 24, 23, 56, tzinfo=UTC)
         self.live: dict[str, tuple[dict[str, int], datetime]] = {}
         self.used: dict[str, int] = {}
-        self.settled: set[str] = set()
+        self.settled: dict[str, Settlement] = {}
         self.attempts: list[tuple[str, Reservation]] = []
 
     def held(self, counter: str) -> int:
@@ -71,19 +73,31 @@ class Calls(RuleBasedStateMachine):
             self.attempts.append((request_id, outcome))
 
     @precondition(lambda self: self.attempts)
-    @rule(data=st.data(), used=st.integers(0, 90))
-    def settle(self, data: Any, used: int) -> None:
+    @rule(data=st.data(), used=st.integers(0, 90), status=st.sampled_from(["ok", "interrupted", "client_disconnected"]))
+    def settle(self, data: Any, used: int, status: CallStatus) -> None:
         request_id, reservation = data.draw(st.sampled_from(self.attempts))
-        call = Settlement(self.tenant_id, request_id, "gpt-4", "OpenAI", ModelType.CHAT, Usage(used), self.now)
+        usage = Usage(used, estimated=status != "ok")
+        call = Settlement(self.tenant_id, request_id, "gpt-4", "OpenAI", ModelType.CHAT, usage, self.now, status=status)
 
-        outcome = self.ledger.settle(Settlement(**{**_fields(call), "reservation": reservation}))
+        outcome = self.ledger.settle(replace(call, reservation=reservation))
 
-        assert outcome == ("repeated" if request_id in self.settled else "counted")
-        if request_id not in self.settled:
+        there = self.settled.get(request_id)
+        if there is None:
+            assert outcome == "counted"
             held, _ = self.live.pop(request_id, ({}, None))
-            for counter in {*reservation.counters, *held}:
-                self.used[counter] = self.used.get(counter, 0) + used
-            self.settled.add(request_id)
+            self.charge({*reservation.counters, *held}, used)
+            self.settled[request_id] = replace(call, reservation=Reservation((*{*reservation.counters, *held},)))
+        elif status == "ok" and there.status != "ok":
+            assert outcome == "corrected"
+            assert there.reservation is not None
+            self.charge({*there.reservation.counters}, used - there.usage.total_tokens)
+            self.settled[request_id] = replace(call, at=there.at)
+        else:
+            assert outcome == "repeated"
+
+    def charge(self, counters: set[str], tokens: int) -> None:
+        for counter in counters:
+            self.used[counter] = self.used.get(counter, 0) + tokens
 
     @precondition(lambda self: self.attempts)
     @rule(data=st.data())
@@ -110,6 +124,22 @@ class Calls(RuleBasedStateMachine):
             del self.live[request_id]
 
     @invariant()
+    def the_days_are_the_sums_of_the_calls(self) -> None:
+        days = self.ledger.days(self.tenant_id, _FIRST_DAY, self.now.date())
+        calls = self.settled.values()
+
+        assert {day.day: (day.calls, day.errors, day.total_tokens, day.estimated_tokens) for day in days} == {
+            day: (
+                len(of_day),
+                sum(call.failed for call in of_day),
+                sum(call.usage.total_tokens for call in of_day),
+                sum(call.usage.total_tokens for call in of_day if call.usage.estimated),
+            )
+            for day in {call.at.date() for call in calls}
+            if (of_day := [call for call in calls if call.at.date() == day])
+        }
+
+    @invariant()
     def a_counter_is_what_was_used_and_what_is_held(self) -> None:
         known = {*self.used, *(counter for held, _ in self.live.values() for counter in held)}
         known |= {budget.counter(self.now) for budget in _BUDGETS}
@@ -118,10 +148,6 @@ class Calls(RuleBasedStateMachine):
 
         assert committed == {counter: self.used.get(counter, 0) + self.held(counter) for counter in known}
         assert min(committed.values()) >= 0
-
-
-def _fields(settlement: Settlement) -> dict[str, Any]:
-    return {name: getattr(settlement, name) for name in Settlement.__dataclass_fields__}
 
 
 @pytest.fixture

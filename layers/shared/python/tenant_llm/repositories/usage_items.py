@@ -8,6 +8,7 @@ from typing import Any, Self, cast, override
 
 from pynamodb.attributes import (
     BooleanAttribute,
+    ListAttribute,
     MapAttribute,
     NumberAttribute,
     TTLAttribute,
@@ -17,6 +18,7 @@ from pynamodb.attributes import (
 from pynamodb.models import Model
 
 from tenant_llm.domain.amounts import added
+from tenant_llm.domain.budget import Reservation
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import COUNTS, CallStatus, DayUsage, Settlement
 from tenant_llm.domain.usage import Usage
@@ -45,6 +47,8 @@ class CallItem(Model):
     native = MapAttribute[str, float](default=dict)  # type: ignore[no-untyped-call]
     estimated = BooleanAttribute()
     status = UnicodeAttribute()
+    charged = ListAttribute[str](null=True)
+    """The counters of budgets that the tokens are added to."""
     at = UTCDateTimeAttribute()
     expires_at = TTLAttribute()
 
@@ -111,12 +115,13 @@ def fields_of(settlement: Settlement, row: str | None) -> dict[str, Any]:
         "native": _native(settlement),
         "estimated": usage.estimated,
         "status": settlement.status,
+        "charged": settlement.reservation and list(settlement.reservation.counters),
         "at": settlement.at,
     }
 
 
 def settled_by(item: CallItem) -> Settlement:
-    """The settlement that wrote the item, without what was reserved for it."""
+    """The settlement that wrote the item; nothing is reserved for it any more."""
     return Settlement(
         item.tenant_id,
         item.request_id,
@@ -135,6 +140,7 @@ def settled_by(item: CallItem) -> Settlement:
         item.at,
         item.row,
         cast("CallStatus", item.status),
+        None if item.charged is None else Reservation(tuple(item.charged)),
     )
 
 

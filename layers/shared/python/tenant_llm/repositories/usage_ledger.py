@@ -99,7 +99,9 @@ class UsageRepository:
                 there = refused.settled[0]
                 if not settlement.supersedes(there):
                     return "repeated"
-                earlier, row, settlement = there, there.row, replace(settlement, at=there.at)
+                earlier, row = there, there.row
+                reservation = there.reservation or settlement.reservation
+                settlement = replace(settlement, at=there.at, reservation=reservation)
             elif refused.reserved and settlement.reservation is not None:
                 reservation = self._budgets.found(settlement, settlement.reservation)
                 settlement = replace(settlement, reservation=reservation)
