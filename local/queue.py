@@ -9,19 +9,24 @@ from local.aws import client_of
 from local.server import invoke
 
 _SECONDS = 1.0
-_BATCH = 10  # as the template's mapping has it, and the most that SQS hands out
+_BATCH = 10  # the most that SQS hands out at once; Lambda collects more
 
 
-def deliver(env: Mapping[str, str], function: str = "increase_usage") -> tuple[int, int]:
-    """Hand the function one batch of what is in the usage queue; returns how many it got, and how many it kept."""
+def deliver(env: Mapping[str, str], function: str = "increase_usage", times: int = 1) -> tuple[int, int]:
+    """Hand the function one batch of what is in the usage queue, so many times, as SQS may.
+
+    Returns:
+        How many messages it got, and how many it kept.
+    """
     url = env["SETTLEMENT_QUEUE_URL"]
     client = client_of(env, "sqs")
     received = client.receive_message(QueueUrl=url, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=0)
     messages = received.get("Messages", [])
     if not messages:
         return 0, 0
-    answer = invoke(function, {"Records": [record(message) for message in messages]})
-    failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+    event = {"Records": [record(message) for message in messages]}
+    answers = [invoke(function, event) for _ in range(times)]
+    failed = {failure["itemIdentifier"] for answer in answers for failure in answer["batchItemFailures"]}
     for message in messages:
         if message["MessageId"] not in failed:
             client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

@@ -13,7 +13,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Thread
@@ -159,7 +159,7 @@ def measured(here: World, row: Row, tenant_id: str, first: int, calls: int) -> t
     if budget is not None:
         bootstrap.tenant_models_service().set_budgets(tenant_id, [Budget("day", hard=budget)])
     here.proxy.weather = lambda operation: next((f for w in row.weather if (f := w(operation))), None)
-    with _killing(here, _LIFE) if row.killed else _nothing(), ThreadPoolExecutor(_AT_ONCE) as clients:
+    with _killing(here, _LIFE) if row.killed else nullcontext(), ThreadPoolExecutor(_AT_ONCE) as clients:
         list(clients.map(partial(row.ask, client), numbers))
     here.proxy.weather = lambda _: None
     here.settle_what_waits(row.deliveries)
@@ -211,11 +211,6 @@ def _killing(here: World, life: float) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 if __name__ == "__main__":

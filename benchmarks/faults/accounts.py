@@ -43,7 +43,7 @@ def accounts(world: World, tenant_id: str) -> Accounts:
     )
     calls = [item for page in pages for item in page["Items"]]
     today = datetime.now(UTC).date()
-    days = bootstrap.usage_service().days(tenant_id, today - timedelta(days=1), today)
+    days = bootstrap.usage_repository().days(tenant_id, today - timedelta(days=1), today)
     (row,) = bootstrap.tenant_models_service().models(tenant_id)
     return Accounts(
         ledger_calls=len(calls),

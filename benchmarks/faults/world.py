@@ -15,9 +15,8 @@ import httpx
 
 from benchmarks.faults.provider import Provider
 from local.__main__ import free_port
-from local.aws import client_of, create_all, environment
-from local.queue import record
-from local.server import invoke
+from local.aws import create_all, environment
+from local.queue import deliver
 from tenant_llm import bootstrap
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import TenantModel
@@ -79,14 +78,9 @@ class World:
 
     def settle_what_waits(self, deliveries: int = 1) -> None:
         """Book what is in the queue, each message that many times, and then what is only in the log."""
-        sqs, url = client_of(self.env, "sqs"), self.env["SETTLEMENT_QUEUE_URL"]
-        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            for _ in range(deliveries):
-                failed = invoke("increase_usage", {"Records": [record(message) for message in messages]})
-                if failed["batchItemFailures"]:
-                    raise RuntimeError(f"the queue's messages could not be booked: {failed}")
-            for message in messages:
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        while (delivered := deliver(self.env, times=deliveries))[0]:
+            if delivered[0] != delivered[1]:
+                raise RuntimeError(f"of {delivered[0]} messages {delivered[1]} could be booked")
         with self.log.open() as log, redirect_stdout(StringIO()) as printed:
             log.seek(self.replayed)
             if replay([log.read()], bootstrap.usage_service().book, settings().ledger_days):

@@ -412,14 +412,18 @@ def test_a_stream_that_never_begins_books_an_error_and_nothing_else(bundle: Aws,
     assert days() == [_failed()]
 
 
-def test_embeddings_are_split_as_the_provider_takes_them_and_settled_once(
-    bundle: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def add_model_of_one_text_a_call(bundle: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch) -> None:
     add_tenant(bundle.settings, address="e@OpenAI", model_type=ModelType.EMBEDDING, api_base=f"{provider.url}/v1")
     known = catalogue.provider("OpenAI")
     assert known is not None
     small = replace(known, type_quirks={}, common_quirks=replace(known.common_quirks, max_batch=1))
     monkeypatch.setattr("tenant_llm.services.resolution.provider", lambda _: small)
+
+
+def test_embeddings_are_split_as_the_provider_takes_them_and_settled_once(
+    bundle: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_model_of_one_text_a_call(bundle, provider, monkeypatch)
     provider.reply({"data": [{"index": 0, "embedding": [1.0, 0.5]}], "usage": {"prompt_tokens": 3, "total_tokens": 3}})
     handler = import_module("functions.invoke_embedding.handler").handler
 
@@ -434,11 +438,7 @@ def test_embeddings_are_split_as_the_provider_takes_them_and_settled_once(
 def test_a_call_of_several_requests_fails_once(
     bundle: Aws, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_tenant(bundle.settings, address="e@OpenAI", model_type=ModelType.EMBEDDING, api_base=f"{provider.url}/v1")
-    known = catalogue.provider("OpenAI")
-    assert known is not None
-    small = replace(known, type_quirks={}, common_quirks=replace(known.common_quirks, max_batch=1))
-    monkeypatch.setattr("tenant_llm.services.resolution.provider", lambda _: small)
+    add_model_of_one_text_a_call(bundle, provider, monkeypatch)
     provider.reply({"error": {"message": "no"}}, status=400)
     handler = import_module("functions.invoke_embedding.handler").handler
 

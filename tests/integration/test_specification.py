@@ -244,5 +244,5 @@ def test_a_text_becomes_audio_and_its_characters_are_counted(bundle: Aws, provid
 
     assert (result.audio, result.content_type, result.usage.native) == (b"ID3audio", "audio/mpeg", {"characters": 5})
     today = datetime.now(UTC).date()
-    (day,) = bootstrap.usage_service().days("tenant123", today, today)
+    (day,) = bootstrap.usage_repository().days("tenant123", today, today)
     assert day.native == {"characters": 5}

@@ -1,8 +1,9 @@
 """Tts: text in, audio out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.usage import Usage
 from tenant_llm.domain.wire import Json
 
@@ -16,6 +17,19 @@ class SpeechRequest:
     format: str | None = None
     speed: float | None = None
     params: Mapping[str, Json] = field(default_factory=dict)
+
+    def format_among(self, made: Collection[str]) -> str:
+        """The format, mp3 where none is asked for, of those that a provider makes.
+
+        Raises:
+            InvalidRequest: When it is another one.
+        """
+        asked = self.format or "mp3"
+        if asked not in made:
+            raise InvalidRequest(
+                f"response_format {asked!r}: this provider makes {', '.join(made)}", param="response_format"
+            )
+        return asked
 
 
 @dataclass(frozen=True, slots=True)

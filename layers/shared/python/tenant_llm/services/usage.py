@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from random import random
 from time import monotonic
@@ -13,7 +13,7 @@ from tenant_llm.domain.call import Caller
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import InvalidRequest, TenantLLMError
 from tenant_llm.domain.model_type import ModelType
-from tenant_llm.domain.settlement import CallStatus, DayUsage, Settlement
+from tenant_llm.domain.settlement import CallStatus, Settlement
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.usage import Usage
 from tenant_llm.repositories.transactions import ATTEMPTS, Contended
@@ -148,10 +148,6 @@ class UsageService:
             return 0
         settlement = self._settlement(config, Usage(input_tokens=used_tokens), request_id or uuid4().hex)
         return 0 if self._ledger.settle(settlement, require_row=True) == "no_row" else 1
-
-    def days(self, tenant_id: str, since: date, until: date) -> list[DayUsage]:
-        """The tenant's totals by day and model, both dates included."""
-        return self._ledger.days(tenant_id, since, until)
 
     def _stores(self, settlement: Settlement) -> dict[str, Callable[[Settlement, Deadline], None]]:
         """Where a settlement may go, in the order in which that is to be tried."""

@@ -33,7 +33,7 @@ def render(request: SpeechRequest, target: Target) -> WireRequest:
     """
     if request.params.get("stream_format") == "sse":
         raise InvalidRequest("stream_format: audio comes as bytes, not as events", param="stream_format")
-    format_ = _format(request)
+    format_ = request.format_among(_MEDIA_TYPES)
     prosody = object_of(request.params, "prosody")
     if request.speed is not None:
         prosody = {**prosody, "speed": request.speed}
@@ -60,7 +60,7 @@ def parse(response: WireResponse, request: SpeechRequest, target: Target) -> Spe
         raise answer_error(response)
     if not response.content:
         raise MalformedAnswer("the provider's answer holds no audio")
-    return SpeechResult(response.content, _MEDIA_TYPES[_format(request)], _usage(request))
+    return SpeechResult(response.content, _MEDIA_TYPES[request.format_among(_MEDIA_TYPES)], _usage(request))
 
 
 def parse_chunks(
@@ -72,7 +72,7 @@ def parse_chunks(
     """The audio as it arrives; raises as ``parse`` does."""
     if head.content_type.endswith("json"):
         raise answer_error(replace(head, content=b"".join(chunks)))
-    content_type, usage = _MEDIA_TYPES[_format(request)], _usage(request)
+    content_type, usage = _MEDIA_TYPES[request.format_among(_MEDIA_TYPES)], _usage(request)
     arrived = False
     for chunk in chunks:
         arrived = True
@@ -83,12 +83,3 @@ def parse_chunks(
 
 def _usage(request: SpeechRequest) -> Usage:
     return Usage(text_tokens(request.text), native={"bytes": len(request.text.encode())}, estimated=True)
-
-
-def _format(request: SpeechRequest) -> str:
-    format_ = request.format or "mp3"
-    if format_ not in _MEDIA_TYPES:
-        raise InvalidRequest(
-            f"response_format {format_!r}: this provider makes {', '.join(_MEDIA_TYPES)}", param="response_format"
-        )
-    return format_

@@ -56,7 +56,7 @@ def render(request: SpeechRequest, target: Target) -> WireRequest:
     config = target.config
     business = {
         **request.params,
-        **_ENCODINGS[_format(request)],
+        **_ENCODINGS[request.format_among(_ENCODINGS)],
         "auf": f"audio/L16;rate={_RATE}",
         "tte": "UTF8",
         "vcn": request.voice or wire_model(config.wire_name, config.quirks),
@@ -82,7 +82,7 @@ def parse_events(events: Iterable[ServerEvent], request: SpeechRequest, target: 
         MalformedAnswer: When a message is not understood, or they end before the last one.
     """
     audio = b"".join(_pieces(events))
-    format_ = _format(request)
+    format_ = request.format_among(_ENCODINGS)
     return SpeechResult(wav(audio, _RATE) if format_ == "wav" else audio, _MEDIA_TYPES[format_])
 
 
@@ -91,7 +91,7 @@ def parse_stream(events: Iterable[ServerEvent], request: SpeechRequest, target: 
 
     A WAV file begins with a head that leaves the number of samples open.
     """
-    format_ = _format(request)
+    format_ = request.format_among(_ENCODINGS)
     head = open_head(_RATE) if format_ == "wav" else b""
     for piece in _pieces(events):
         yield SpeechDelta(head + piece, _MEDIA_TYPES[format_])
@@ -112,15 +112,6 @@ def _pieces(events: Iterable[ServerEvent]) -> Iterator[bytes]:
         raise MalformedAnswer("the provider's audio ends before its last piece")
     if not heard:
         raise MalformedAnswer("the provider's answer holds no audio")
-
-
-def _format(request: SpeechRequest) -> str:
-    format_ = request.format or "mp3"
-    if format_ not in _ENCODINGS:
-        raise InvalidRequest(
-            f"response_format {format_!r}: this provider makes {', '.join(_ENCODINGS)}", param="response_format"
-        )
-    return format_
 
 
 def _speed(speed: float) -> int:
