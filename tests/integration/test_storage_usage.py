@@ -94,6 +94,18 @@ def test_a_correction_is_counted_where_the_row_is_gone(ledger: UsageRepository, 
     assert (day.calls, day.errors, day.total_tokens, day.estimated_tokens) == (1, 0, CALL.usage.total_tokens, 0)
 
 
+def test_calls_of_a_row_that_is_gone_are_not_settled_together(
+    ledger: UsageRepository, models: TenantLLMRepository
+) -> None:
+    calls = [replace(CALL, request_id=f"r{number}") for number in range(3)]
+    models.delete("acme", "gpt-4@OpenAI")
+
+    assert ledger.settle_together(calls) == calls
+
+    assert ledger.days("acme", DAY, DAY) == []
+    assert [ledger.settle(call) for call in calls] == ["counted"] * 3
+
+
 def test_a_correction_that_changes_no_count_is_noted(ledger: UsageRepository, models: TenantLLMRepository) -> None:
     ledger.settle(replace(CALL, status="client_disconnected"))
 

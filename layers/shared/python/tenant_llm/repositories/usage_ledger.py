@@ -50,11 +50,10 @@ _ROUNDS = 8
 
 @dataclass(slots=True)
 class _Refused:
-    """What stands in the way of a transaction: the place of a settlement, and what is there."""
+    """What stands in the way of a transaction, by the places of settlements; nothing of theirs where it is the row."""
 
     settled: dict[int, Settlement] = field(default_factory=dict)
     reserved: set[int] = field(default_factory=set)
-    row: bool = False
 
 
 class UsageRepository:
@@ -130,7 +129,8 @@ class UsageRepository:
             refused = self._transact(rest, rest[0].row, None, ATTEMPTS)
             if refused is None:
                 break
-            places = range(len(rest)) if refused.row else refused.settled.keys() | refused.reserved
+            # Where it is none of their own items it is the row, which is gone for all of them.
+            places = refused.settled.keys() | refused.reserved or set(range(len(rest)))
             alone += [rest[place] for place in sorted(places)]
             rest = [one for place, one in enumerate(rest) if place not in places]
         return alone
@@ -227,13 +227,11 @@ class UsageRepository:
         checked = [place for place, one in enumerate(settlements) if one.reservation and not one.reservation.held]
         deleted = [place for place, one in enumerate(settlements) if one.reservation and one.reservation.held]
         reserved, refusals = refusals[: len(checked + deleted)], refusals[len(checked + deleted) :]
-        settled, shared = refusals[: len(settlements)], refusals[len(settlements) :]
         return _Refused(
             {
                 place: settled_by(self._calls.from_raw_data(refusal.raw_item or {}))
-                for place, refusal in enumerate(settled)
+                for place, refusal in enumerate(refusals[: len(settlements)])
                 if refusal is not None
             },
             {place for place, refusal in zip(checked + deleted, reserved, strict=True) if refusal is not None},
-            row=any(shared),
         )
