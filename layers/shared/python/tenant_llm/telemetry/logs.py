@@ -23,6 +23,8 @@ from tenant_llm.settings import in_lambda
 
 type Value = str | int | float | bool | list[str] | Mapping[str, "Value"] | None
 
+_MOST_CAUSES = 20
+
 _context: ContextVar[Mapping[str, str]] = ContextVar("log_context")
 
 
@@ -161,7 +163,7 @@ def _booking(settlement: Settlement) -> dict[str, Value]:
 def _causes(error: BaseException) -> list[str]:
     causes: list[str] = []
     cause: BaseException | None = error
-    while cause is not None:
+    while cause is not None and len(causes) < _MOST_CAUSES:  # a chain may end where it began
         causes.append(type(cause).__qualname__ + _aws_code(cause))
         cause = cause.__cause__ or cause.__context__
     return causes
