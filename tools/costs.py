@@ -1,7 +1,7 @@
 """``python -m tools.costs``: prints the tables of docs/costs.md; ``--write`` puts them there, ``--check`` compares.
 
-Prices are rows of ``tools/prices.toml``, what a call writes is measured (``tools/costs_measured.py``), and what accounts
-differ in is an assumption that stands here and in the page.
+Prices are rows of ``tools/prices.toml``, what a call writes is measured (``tools/costs_measured.py``), what accounts
+differ in is assumed, here and in the page.
 """
 
 import sys
