@@ -82,7 +82,7 @@ class Sheet:
 
     def per_million(self, work: Workload) -> Costs:
         """A million calls, by what is paid for."""
-        gb = int(self._defaults["InvokeMemoryMb"]["Default"]) / _KB
+        gb = self._valued({"Ref": "InvokeMemoryMb"}) / _KB
         authorized = 1 / _CALLS_OF_TOKEN if work.http else 0.0
         calls = {
             "API Gateway": self.usd("api_request") if work.http else 0.0,
@@ -122,7 +122,7 @@ class Sheet:
 
     def storage(self, calls: int) -> Costs:
         """A month of the ledger at so many calls a month, once ``LedgerDays`` have passed."""
-        months = int(self._defaults["LedgerDays"]["Default"]) / _DAYS_OF_MONTH
+        months = self._valued({"Ref": "LedgerDays"}) / _DAYS_OF_MONTH
         gigabytes = calls * months * (self._one.ledger_bytes + 100) / _GB  # DynamoDB counts 100 bytes more an item
         return {"kept": gigabytes, "usd": self.usd("dynamodb_gb", gigabytes) + self.usd("dynamodb_pitr_gb", gigabytes)}
 
@@ -133,6 +133,7 @@ class Sheet:
         return {
             "functions, API, layers, policies": 0.0,
             "tables and queues, empty": 0.0,
+            **self._snapshots(),
             f"Lambda looking for messages ({polls:,.0f} SQS requests)": self.usd("sqs_request", polls),
             f"alarms ({kinds.count('AWS::CloudWatch::Alarm')})": self.usd(
                 "alarm", kinds.count("AWS::CloudWatch::Alarm")
@@ -152,12 +153,32 @@ class Sheet:
         }
 
     def snapstart(self) -> Costs:
-        """SnapStart, which the stack does not use: a version kept for a month, a million cold starts."""
-        gb = int(self._defaults["InvokeMemoryMb"]["Default"]) / _KB
+        """SnapStart with the memory of an invoking function."""
+        gb = self._valued({"Ref": "InvokeMemoryMb"}) / _KB
         return {
-            "a published version, kept a month": self.usd("snapstart_cache_gb_second", gb * _SECONDS),
+            "a published version, for each month that it is kept": self.usd("snapstart_cache_gb_second", gb * _SECONDS),
             "a million cold starts": self.usd("snapstart_restore_gb", gb * _MILLION),
         }
+
+    def _snapshots(self) -> Costs:
+        """Of the functions that start from one, by the parameters' defaults; of one version each."""
+        shared = template()["Globals"]["Function"]
+        functions = [
+            {**shared, **resource["Properties"]}
+            for resource in resources().values()
+            if resource["Type"] == "AWS::Serverless::Function"
+        ]
+        memory = [
+            self._valued(one["MemorySize"]) / _KB
+            for one in functions
+            if self._valued(one.get("SnapStart", {}).get("ApplyOn")) == "PublishedVersions"
+        ]
+        cost = self.usd("snapstart_cache_gb_second", sum(memory) * _SECONDS)
+        return {f"snapshots of {len(memory)} functions, {sum(memory):g} GB": cost} if memory else {}
+
+    def _valued(self, value: Any) -> Any:
+        """A property, or the default of the parameter that it refers to."""
+        return self._defaults[value["Ref"]]["Default"] if isinstance(value, dict) else value
 
     def proxies(self) -> Costs:
         """A month of a proxy on servers, two of them behind a load balancer, with PostgreSQL."""
@@ -230,7 +251,7 @@ def tables() -> str:
             f"The ledger of a million calls a month is {stored['kept']:.1f} GB when it has been kept for `LedgerDays`, "
             f"and costs {_usd(stored['usd'])} a month with point-in-time recovery.",
             "",
-            "SnapStart is not used. For Python it is not free; with the memory of an invoking function:",
+            "SnapStart is not free for Python. With the memory of an invoking function:",
             "",
             *_costs(sheet.snapstart()),
             "",
