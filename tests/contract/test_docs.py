@@ -35,6 +35,7 @@ _NOT_RUN = {
     "make deploy": "needs an AWS account",
     "make redrive": "needs a deployed stack; tests/unit/tools/test_redrive.py runs what it does",
     "make replay_unsettled": "needs a deployed stack; tests/integration/test_replay_unsettled.py runs what it does",
+    "aws apigateway flush-stage-authorizers-cache": "needs an AWS account",
     "aws cloudformation delete-stack": "needs an AWS account",
 }
 _RUN = {
@@ -215,6 +216,15 @@ def test_files_that_a_page_names_are_there(page: Page) -> None:
     missing = [name for name in named if not any((place / name).exists() for place in places)]
 
     assert [name for name in missing if name not in _TO_BE_WRITTEN] == []
+
+
+@pytest.mark.parametrize(
+    "named", sorted({name for page in _PAGES for name in re.findall(r"`(tests/\S+::\w+)`", page.text)})
+)
+def test_a_test_that_a_page_calls_proof_is_there(named: str) -> None:
+    file, _, function = named.partition("::")
+
+    assert re.search(rf"^def {function}\(", (ROOT / file).read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", [page.name for page in _PAGES if page.name.startswith("docs/")])
