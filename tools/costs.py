@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.template import resources, template
+from local.template import load, resources, template
 from tenant_llm.repositories.usage_ledger import MOST_TOGETHER
 from tools.costs_measured import Measured, measured
 
-PAGE = Path(__file__).parent.parent / "docs" / "costs.md"
+_ROOT = Path(__file__).parent.parent
+PAGE = _ROOT / "docs" / "costs.md"
+_STACK = "AWS::CloudFormation::Stack"
 _PRICES = Path(__file__).parent / "prices.toml"
 _BEGIN, _END = "<!-- made by python -m tools.costs --write -->", "<!-- end -->"
 _MILLION = 1_000_000
@@ -128,27 +130,27 @@ class Sheet:
 
     def idle(self) -> Costs:
         """A month of a stack without calls and tenants."""
-        kinds = [resource["Type"] for resource in resources().values()]
+        kinds = [resource["Type"] for resource in _all_resources()]
         polls = kinds.count("AWS::Lambda::EventSourceMapping") * _POLLERS * _SECONDS / _POLL_SECONDS
+        alarms = sum(_watched(one) for one in _all_resources() if one["Type"] == "AWS::CloudWatch::Alarm")
+        dashboards = kinds.count("AWS::CloudWatch::Dashboard")
         return {
             "functions, API, layers, policies": 0.0,
             "tables and queues, empty": 0.0,
             **self._snapshots(),
             f"Lambda looking for messages ({polls:,.0f} SQS requests)": self.usd("sqs_request", polls),
-            f"alarms ({kinds.count('AWS::CloudWatch::Alarm')})": self.usd(
-                "alarm", kinds.count("AWS::CloudWatch::Alarm")
-            ),
-            f"dashboards ({kinds.count('AWS::CloudWatch::Dashboard')})": self.usd(
-                "dashboard", kinds.count("AWS::CloudWatch::Dashboard")
-            ),
+            f"alarms ({kinds.count('AWS::CloudWatch::Alarm')}, of {alarms} metrics)": self.usd("alarm", alarms),
+            f"dashboards ({dashboards})": self.usd("dashboard", dashboards),
         }
 
     def monthly(self) -> Costs:
         """What is paid by the month for what is used at all."""
+        shared = self._one.shared_metrics
         return {
             "a tenant: its secret": self.usd("secret"),
             f"a model type of a factory: {self._one.metrics} metrics of calls": self.usd("metric", self._one.metrics),
-            "the same, for each code with which the provider fails": self.usd("metric"),
+            "each further metric of it (failures, budgets …)": self.usd("metric"),
+            **({f"the stack: {shared} metrics of calls": self.usd("metric", shared)} if shared else {}),
             f"a route: {_METHOD_METRICS} metrics of API Gateway": self.usd("metric", _METHOD_METRICS),
         }
 
@@ -206,6 +208,17 @@ class Sheet:
 
     def _run(self, seconds: float, gb: float) -> float:
         return self.usd("lambda_request") + self.usd("lambda_gb_second", seconds * gb)
+
+
+def _all_resources() -> list[Any]:
+    """The template's resources, and those of the stacks in it."""
+    nested = [one["Properties"]["TemplateURL"] for one in resources().values() if one["Type"] == _STACK]
+    return [*resources().values(), *(one for name in nested for one in load(_ROOT / name)["Resources"].values())]
+
+
+def _watched(alarm: Mapping[str, Any]) -> int:
+    """The metrics of an alarm: one, or those that its expression is made of."""
+    return sum("MetricStat" in metric for metric in alarm["Properties"].get("Metrics", ())) or 1
 
 
 def tables() -> str:

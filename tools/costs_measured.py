@@ -39,6 +39,7 @@ _EVENT_BYTES = 26
 class Measured:
     """Of one call: write units by way, bytes of its ledger item and of its log lines, metrics in them.
 
+    ``metrics`` are those of its model type and factory, ``shared_metrics`` those that all calls have together.
     ``config_ttl`` and ``secret_ttl`` are for how many seconds models and keys are remembered.
     """
 
@@ -48,6 +49,7 @@ class Measured:
     ledger_bytes: int
     log_bytes: int
     metrics: int
+    shared_metrics: int
     config_ttl: float
     secret_ttl: float
 
@@ -68,7 +70,10 @@ def measured() -> Measured:
         **units,
         ledger_bytes=ledger_bytes,
         log_bytes=sum(len(line.encode()) + _EVENT_BYTES for line in lines),
-        metrics=sum(len(one["Metrics"]) * len(one["Dimensions"]) for one in directives),
+        metrics=sum(len(one["Metrics"]) for one in directives for names in one["Dimensions"] if "factory" in names),
+        shared_metrics=sum(
+            len(one["Metrics"]) for one in directives for names in one["Dimensions"] if "factory" not in names
+        ),
         config_ttl=settings.config_ttl,
         secret_ttl=settings.secret_ttl,
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.costs import WORKLOADS, Sheet, fresh, prices
+from tools.costs import WORKLOADS, Sheet, _watched, fresh, prices
 from tools.costs_measured import Measured
 
 _ROOT = Path(__file__).parents[3]
@@ -15,6 +15,7 @@ _ONE = Measured(
     ledger_bytes=400,
     log_bytes=1000,
     metrics=4,
+    shared_metrics=0,
     config_ttl=60,
     secret_ttl=300,
 )
@@ -75,3 +76,11 @@ def test_every_price_names_its_source() -> None:
     assert len(rows) > 20
     assert [name for name, row in rows.items() if not row["source"].startswith("https://aws.amazon.com/")] == []
     assert [name for name, row in rows.items() if not row["usd"] > 0] == []
+
+
+def test_an_alarm_is_paid_by_the_metrics_that_it_watches() -> None:
+    metric = {"Id": "one", "MetricStat": {}}
+    expression = {"Id": "sum", "Expression": "one + one"}
+
+    assert _watched({"Properties": {"MetricName": "Errors"}}) == 1
+    assert _watched({"Properties": {"Metrics": [metric, metric, expression]}}) == 2
