@@ -10,7 +10,8 @@ from typing import override
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SHELLS = ("sh", "bash", "shell", "console")
-_FUNCTION = re.compile(r"^(\w+)\(\) \{\n(.*?)^\}\n", re.MULTILINE | re.DOTALL)
+_FUNCTION = re.compile(r"^(\w+)\(\) \{ *(?:\n(.*?)^|(.*?);? *)\} *(?:#.*)?\n", re.MULTILINE | re.DOTALL)
+_SUBSTITUTED = "$substituted"
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _SEPARATORS = frozenset({"|", "||", "&&", ";", "&"})
 
@@ -33,7 +34,7 @@ class Page:
     def commands(self) -> list["Command"]:
         """Those of the shell blocks, in their order; calls of the page's own functions as what they do."""
         text = "\n".join(self.blocks(*_SHELLS))
-        functions = dict(_FUNCTION.findall(text))
+        functions = {name: long or short for name, long, short in _FUNCTION.findall(text)}
         return [
             Command(self.name, line, words)
             for line in _lines(_FUNCTION.sub("", text))
@@ -91,7 +92,10 @@ def _closed(text: str) -> bool:
 
 
 def _split(line: str, functions: dict[str, str]) -> Iterator[tuple[str, ...]]:
-    """The commands of a line, without assignments before them and redirections behind."""
+    """The commands of a line, those that it substitutes first; without assignments before and redirections behind."""
+    line, inner = _substituted(line)
+    for command in inner:
+        yield from _split(command, functions)
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
     lexer.whitespace_split = True
     words: list[str] = []
@@ -104,11 +108,27 @@ def _split(line: str, functions: dict[str, str]) -> Iterator[tuple[str, ...]]:
             words = []
 
 
+def _substituted(line: str) -> tuple[str, list[str]]:
+    """The line with a mark in place of each ``$(command)`` and of each sum, and the commands."""
+    inner: list[str] = []
+    while begin := re.search(r"\$\((?!\()", line):
+        end = next(place for place in range(begin.end(), len(line) + 1) if _balanced(line[begin.end() - 1 : place]))
+        inner.append(line[begin.end() : end - 1])
+        line = line[: begin.start()] + _SUBSTITUTED + line[end:]
+    return re.sub(r"\$\(\(.*?\)\)", "$sum", line), inner
+
+
+def _balanced(text: str) -> bool:
+    return 0 < text.count("(") == text.count(")")
+
+
 def _expanded(words: list[str], functions: dict[str, str]) -> Iterator[tuple[str, ...]]:
     if words[0] not in functions:
         redirected = next((place for place, word in enumerate(words) if set(word) <= {"<", ">"}), len(words))
         yield tuple(words[:redirected])
         return
+    given = {f"${place}": word for place, word in enumerate(words[1:], 1)}
+    others = {name: body for name, body in functions.items() if name != words[0]}
     for line in _lines(functions[words[0]]):
-        for inner in _split(line, {}):
-            yield tuple(words[int(word[1:])] if re.fullmatch(r"\$\d", word) else word for word in inner)
+        for inner in _split(line, others):
+            yield tuple(re.sub(r"\$\d", lambda hole: given.get(hole[0], hole[0]), word) for word in inner)
