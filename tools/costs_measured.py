@@ -170,6 +170,7 @@ def _lines() -> Iterator[str]:
     inside = {
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "POWERTOOLS_METRICS_DISABLED": "false",
+        "POWERTOOLS_SERVICE_NAME": "tenant-llm-prod",
         "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793",
     }
     logs._logger.cache_clear()
