@@ -25,8 +25,10 @@ PICTURE = Path(__file__).parent.parent / "docs" / "dashboard.svg"
 _COLUMNS = 24
 _INCHES = (0.58, 0.46)  # of a column, of a row
 _HEAD = 0.5  # inches above the widgets
-_POINTS = 37
-_LEGEND_LINE = 0.125
+_POINTS = 25
+_LEGEND_LINE = 0.135
+_LEVELS = {"p50": 0.3, "p95": 0.62, "p99": 0.85}
+_RARE = ("settlements", "errors", "invocations", "events", "conflicts")  # units of what mostly does not happen
 _PAIRS = ("chat OpenAI", "chat Anthropic", "embedding Jina", "rerank Cohere", "speech2text Groq")
 _STYLE: Any = {
     "text.parse_math": False,
@@ -106,16 +108,17 @@ def _curves(figure: Figure, properties: dict[str, Any], place: tuple[float, floa
     left, bottom, wide, high = place
     legend = labels(properties)
     columns = 3 if len(legend) > 5 else 2
-    below = 0.12 + _LEGEND_LINE * -(-len(legend) // columns)
+    below = 0.24 + _LEGEND_LINE * -(-len(legend) // columns)
     axes = figure.add_axes(_relative(figure, (left + 0.3, bottom + below, wide - 0.6, high - below - 0.4)))
     handles = []
+    draw_curve = _spikes if properties["yAxis"]["left"]["label"] in _RARE else _day
     for (label, on_the_right), colour in zip(legend, cycle(COLOURS), strict=False):
-        style = "--" if on_the_right else "-"
-        handles += axes.plot(range(_POINTS), _curve(properties["title"] + label), style, color=colour, linewidth=0.8)
+        curve = draw_curve(properties["title"] + label, _LEVELS.get(label[:3]))
+        handles += axes.plot(range(_POINTS), curve, "--" if on_the_right else "-", color=colour, linewidth=0.9)
     axes.set_ylim(0, 1.05)
     axes.set_xlim(0, _POINTS - 1)
-    axes.set_xticks([0, 12, 24, 36], ["00:00", "08:00", "16:00", "24:00"], fontsize=5.5)
-    axes.set_yticks([0, 0.5, 1], ["0", "", ""], fontsize=5.5)
+    axes.set_xticks([0, 8, 16, 24], ["00:00", "08:00", "16:00", "24:00"], fontsize=5.5)
+    axes.set_yticks([0.5, 1], ["", ""])
     axes.tick_params(length=0, pad=2)
     axes.grid(axis="y", color="#EAEDED", linewidth=0.5)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -126,25 +129,36 @@ def _curves(figure: Figure, properties: dict[str, Any], place: tuple[float, floa
         handles,
         [label for label, _ in legend],
         loc="lower left",
-        bbox_to_anchor=_relative(figure, (left + 0.06, bottom + 0.02, wide - 0.12, below)),
+        bbox_to_anchor=_relative(figure, (left + 0.24, bottom + 0.02, wide - 0.3, below)),
         ncols=columns,
-        mode="expand",
         frameon=False,
         fontsize=6,
         handlelength=1.2,
         borderpad=0.1,
         labelspacing=0.25,
-        columnspacing=0.6,
+        columnspacing=2.5,
     )
 
 
-def _curve(seed: str) -> list[float]:
-    """A day that looks like one, the same for the same seed."""
-    level, *waves = (byte / 255 for byte in sha256(seed.encode()).digest()[:7])
+def _day(seed: str, level: float | None) -> list[float]:
+    """A day with its noon, the same for the same seed."""
+    first, *waves = _random(seed)
     steps = [number / (_POINTS - 1) for number in range(_POINTS)]
     day = [0.35 + 0.65 * sin(pi * step) ** 2 for step in steps]
-    noise = [sum(sin(2 * pi * (step * (5 + 4 * n) + wave)) for n, wave in enumerate(waves)) / 60 for step in steps]
-    return [round(max(0.0, (0.12 + 0.75 * level) * (one + more)), 3) for one, more in zip(day, noise, strict=True)]
+    noise = [sum(sin(2 * pi * (step * (3 + 2 * n) + wave)) for n, wave in enumerate(waves[:6])) / 50 for step in steps]
+    height = level or 0.15 + 0.75 * first
+    return [round(max(0.0, height * (one + more)), 3) for one, more in zip(day, noise, strict=True)]
+
+
+def _spikes(seed: str, level: float | None) -> list[float]:
+    """Zero, but for two moments."""
+    first, second, high, low, *_ = _random(seed)
+    values = {int(first * (_POINTS - 1)): level or 0.2 + 0.7 * high, int(second * (_POINTS - 1)): 0.1 + 0.2 * low}
+    return [round(values.get(number, 0.0), 3) for number in range(_POINTS)]
+
+
+def _random(seed: str) -> list[float]:
+    return [byte / 255 for byte in sha256(seed.encode()).digest()]
 
 
 def _relative(figure: Figure, place: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
