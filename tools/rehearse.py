@@ -50,7 +50,8 @@ def main() -> None:
     with TemporaryDirectory() as folder, emulator(folder) as env:
         os.environ.update(env)
         say("Deploying the stack …")
-        parameters = [f"Architecture={architecture}", "AllowPrivateProviders=true"]  # the sandbox is on loopback
+        # The sandbox is on loopback.
+        parameters = [f"Architecture={architecture}", "AllowPrivateProviders=true", "AlarmEmail=operators@example.com"]
         command = [str(_SAM), "deploy", "--template-file", str(understood()), "--stack-name", _STACK]
         command += ["--config-file", str(Path("samconfig.toml").resolve()), "--no-confirm-changeset"]
         command += ["--parameter-overrides"]
@@ -142,13 +143,14 @@ def call(endpoint: str, token: str) -> None:
 
 
 def look() -> None:
-    """The stage's dashboard is one that CloudWatch can read, and its alarms are there under its name."""
+    """The stage's dashboard can be read, and its alarms are there under its name and tell the topic of its address."""
     client = boto3.client("cloudwatch")
     body = json.loads(client.get_dashboard(DashboardName=_STACK)["DashboardBody"])
     (names,) = [widget["properties"]["alarms"] for widget in body["widgets"] if widget["type"] == "alarm"]
-    known = {one["AlarmArn"] for one in client.describe_alarms(AlarmNamePrefix=f"{_STACK}-")["MetricAlarms"]}
-    expect("alarms that the dashboard does not name", known - set(names), set())
-    expect("whether there are alarms", bool(known), wanted=True)
+    alarms = client.describe_alarms(AlarmNamePrefix=f"{_STACK}-")["MetricAlarms"]
+    expect("alarms that the dashboard does not name", {one["AlarmArn"] for one in alarms} - set(names), set())
+    (topic,) = [one["TopicArn"] for one in boto3.client("sns").list_topics()["Topics"]]
+    expect("who is told of alarms", {told for one in alarms for told in one["AlarmActions"]}, {topic})
 
 
 def queue() -> None:
