@@ -12,8 +12,8 @@ CloudWatch bills every combination of name and dimensions as a metric of its own
 written in (https://aws.amazon.com/cloudwatch/pricing/, first 10,000 of an account, us-east-1). A pair of type and
 factory that answers all day costs 1.50 USD for its five constant metrics, 3.30 USD where it also streams, caches,
 reasons, is retried, falls back and fails, and never more than 4.80 USD for all sixteen; the stack's own set of
-dimensions costs that once. Hence a tenant is no dimension, and neither is a provider's error code, whose ten or so words
-would multiply every factory: it is a property of the line, which the log can be asked for.
+dimensions costs that once. Hence a tenant is no dimension, and neither is a provider's error code, whose ten or so
+words would multiply every factory: it is a property of the line, which the log can be asked for.
 """
 
 from collections.abc import Mapping
