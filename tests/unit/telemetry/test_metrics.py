@@ -51,7 +51,7 @@ def test_what_happens_to_a_model_is_under_its_type_and_factory_and_under_the_sta
         sets.setdefault(name, set()).add(dimensions)
 
     of_the_stack = {name for name, found in sets.items() if found == {_OF_THE_STACK}}
-    assert {"Queued", "Unsettled", "Unreadable", "Faults"} <= of_the_stack
+    assert {"Queued", "Unsettled", "Unreadable", "Faults", "UncheckedTokens"} <= of_the_stack
     assert {name: found for name, found in sets.items() if found != {_OF_THE_STACK, _OF_A_PAIR}}.keys() == of_the_stack
     assert {"Calls", "ProviderErrors", "Retries", "Fallbacks", "CircuitOpened", "ShortCircuited"} <= sets.keys()
 

@@ -99,6 +99,11 @@ def count_fault() -> None:
     _write({"Faults": 1})
 
 
+def count_unchecked_token() -> None:
+    """A caller's token could not be looked up, which is neither a right nor a wrong one."""
+    _write({"UncheckedTokens": 1})
+
+
 def _write(
     counts: Mapping[str, float],
     config: ModelConfig | None = None,
