@@ -127,6 +127,12 @@ def test_an_alarm_points_to_its_runbook_and_is_told_when_it_starts_and_ends(alar
     assert len(list(_watched(alarm))) <= _MOST_METRICS
 
 
+def test_the_page_tells_how_many_metrics_the_alarms_are_billed_for() -> None:
+    always = [alarm for name, alarm in _ALARMS.items() if "Condition" not in _TEMPLATE["Resources"][name]]
+
+    assert f"their {sum(len(list(_watched(alarm))) for alarm in always)} metrics" in _PAGE
+
+
 def test_the_runbooks_commands_ask_for_what_there_is() -> None:
     logs = (_ROOT / "layers" / "shared" / "python" / "tenant_llm" / "telemetry" / "logs.py").read_text()
     written = set(re.findall(r'_write\(\s*"\w+",\s*"([^"]+)"', logs))
