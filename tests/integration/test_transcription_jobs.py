@@ -75,6 +75,7 @@ def transcribe(bundle: Aws, provider: ProviderServer, time: Time) -> Callable[..
         bootstrap.transport(),
         bootstrap.usage_service(),
         bootstrap.budget_service(),
+        bootstrap.circuits(),
         sleep=time.sleep,
     )
     service = Speech2TextService(invocation, bootstrap.audio_links())

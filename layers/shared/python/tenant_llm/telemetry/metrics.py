@@ -54,12 +54,12 @@ def count_retry(config: ModelConfig) -> None:
 
 
 def count_fallback(config: ModelConfig) -> None:
-    """A call was answered by a fallback model; ``config`` is the model that failed."""
+    """A call goes on to a fallback model; ``config`` is the model that failed."""
     _write({"Fallbacks": 1}, config)
 
 
-def count_circuit(config: ModelConfig, state: Literal["open", "closed", "half_open"]) -> None:
-    """The circuit of a model's provider has come into this state; that it opened is counted."""
+def count_circuit(config: ModelConfig, state: str) -> None:
+    """The circuit of a model's provider is now ``open``, ``closed`` or ``half_open``; that it opened is counted."""
     if state == "open":
         _write({"CircuitOpened": 1}, config)
 
