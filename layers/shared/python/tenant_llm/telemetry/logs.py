@@ -19,7 +19,7 @@ from tenant_llm.domain.settlement import CallStatus, Settlement
 from tenant_llm.domain.settlement_json import encode
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.usage import Usage
-from tenant_llm.settings import in_lambda
+from tenant_llm.settings import in_lambda, service_name
 
 type Value = str | int | float | bool | list[str] | Mapping[str, "Value"] | None
 
@@ -191,4 +191,4 @@ def _logger() -> object:
     from aws_lambda_powertools import Logger
 
     # Without the place in the code, which would be _write every time.
-    return Logger(service="tenant-llm", location=None)
+    return Logger(service=service_name(), location=None)
