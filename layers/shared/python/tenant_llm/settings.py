@@ -81,3 +81,8 @@ def in_lambda(env: Mapping[str, str] = os.environ) -> bool:
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     """
     return "AWS_LAMBDA_INITIALIZATION_TYPE" in env
+
+
+def from_snapshot(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is a Lambda environment that a snapshot is made from, or that was started from one."""
+    return env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tenant_llm.domain.errors import Unauthorized
 from tenant_llm.domain.wire import JsonObject
-from tenant_llm.settings import in_lambda
+from tenant_llm.surface import snapshot
 
 if TYPE_CHECKING:
     from tenant_llm.repositories.api_token import ApiTokenRepository
@@ -18,12 +18,11 @@ _LONGEST_TOKEN = 256
 
 
 def authorizer(tokens: "Callable[[], ApiTokenRepository]") -> Callable[[JsonObject, object], JsonObject]:
-    """The Lambda handler. Inside Lambda the repository is built at once, where initialising costs callers nothing.
+    """The Lambda handler. Inside Lambda the repository is built at once.
 
     A table that refuses raises as it is: API Gateway answers 500 and remembers nothing.
     """
-    if in_lambda():
-        tokens()
+    snapshot.prepare(tokens)
 
     def handler(event: JsonObject, context: object) -> JsonObject:  # noqa: ARG001 (Lambda passes it)
         return authorize(event, tokens().tenant_of)
