@@ -11,13 +11,14 @@ UV_VERSION := 0.13.9
 SAM_VERSION := 1.170.0
 MINISTACK_VERSION := 1.5.33
 TRANSLATOR_VERSION := 1.115.0
+CHECKOV_VERSION := 3.3.30
 
 BIN := .venv/bin
 UV := $(BIN)/uv
 export MOTO_DISABLE_GLOBAL_CORS := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup run usage test check fmt lint types arch template lock build ministack rehearse faults deploy redrive \
+.PHONY: help setup run usage test check fmt lint types arch template lock build ministack deploy-local faults deploy redrive \
 	replay_unsettled clean
 
 help: ## list the commands
@@ -57,8 +58,15 @@ types: setup ## mypy, strict
 arch: setup ## who may import whom
 	@$(BIN)/lint-imports --no-cache
 
-template: setup ## cfn-lint on template.yaml and monitoring.yaml
+template: setup .sam/ready .checkov/ready ## the templates by cfn-lint, sam validate and checkov (.checkov.yaml has the reasons)
 	@$(BIN)/cfn-lint template.yaml monitoring.yaml
+	@AWS_REGION=us-east-1 .sam/bin/sam validate --lint --template template.yaml
+	@.checkov/bin/checkov --config-file .checkov.yaml
+
+.checkov/ready: Makefile
+	@echo "Installing checkov in .checkov …"
+	@$(PYTHON) -m venv .checkov && .checkov/bin/pip install --quiet --disable-pip-version-check checkov==$(CHECKOV_VERSION)
+	@touch $@
 
 lock: setup ## renew uv.lock and what is made from it
 	@$(UV) lock --upgrade
@@ -81,18 +89,17 @@ ministack: .ministack/ready ## the atomic emulator that some integration tests a
 .ministack/ready: Makefile
 	@echo "Installing ministack in .ministack …"
 	@$(PYTHON) -m venv .ministack && .ministack/bin/pip install --quiet --disable-pip-version-check \
-		ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION)
+		ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION) snapshot-restore-py
 	@touch $@
 
-rehearse: build ministack ## deploy the build to the emulator and call it (ARCH as this machine's processors)
-	@$(BIN)/python -m tools.rehearse $(ARCH)
+deploy-local: build ministack ## deploy the build to the emulator, run the e2e tests on it (ARCH as this machine's processors)
+	@$(BIN)/python -m tools.deploy_local $(ARCH)
 
 faults: setup ministack ## what is counted while clients, providers, DynamoDB and SQS fail (CALLS=200 each)
 	@$(BIN)/python -m benchmarks.faults --calls $(CALLS)
 
 deploy: build ## sam deploy as the stack tenant-llm-STAGE (STAGE=dev, ARCH=arm64, PARAMETERS="Name=value …")
-	@.sam/bin/sam deploy --stack-name tenant-llm-$(STAGE) \
-		--parameter-overrides Stage=$(STAGE) Architecture=$(ARCH) $(PARAMETERS)
+	@$(BIN)/python -m tools.deploy $(STAGE) $(ARCH) $(PARAMETERS)
 
 redrive: setup ## move settlements from the dead-letter queue back to the usage queue (STAGE=dev)
 	@$(BIN)/python -m tools.redrive $(STAGE)
@@ -102,4 +109,4 @@ replay_unsettled: setup ## book settlements that are only in logs (STAGE=dev, FI
 		$(if $(SINCE),--since $(SINCE)) $(if $(UNTIL),--until $(UNTIL)) $(if $(DRY_RUN),--dry-run)
 
 clean: ## remove what the commands above have made
-	@rm -rf .venv .sam .ministack .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .sam .ministack .checkov .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

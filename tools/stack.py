@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+ALIAS = "live"
+"""The qualifier by which a function of a stack is invoked: the alias of the version that callers reach."""
+
 _VARIABLES = {
     "TENANT_LLM_TABLE": "TenantLLMTableName",
     "TENANT_TABLE": "TenantTableName",

@@ -30,6 +30,7 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import COUNTS, DayUsage
 from tenant_llm.domain.usage_report import DIMENSIONS, Dimension, Line, Totals, grouped, totals
 from tenant_llm.surface.usage_csv import table
+from tools.stack import ALIAS
 
 type Ask = Callable[[dict[str, Any]], Any]
 
@@ -49,7 +50,7 @@ class Refused(Exception):
 def ask_aws(function: str, tenant_id: str, query: dict[str, Any]) -> Any:
     """A report by the function ``admin``."""
     event = {"operation": "get_tenant_usage", "tenant_id": tenant_id, **query}
-    answer = boto3.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    answer = boto3.client("lambda").invoke(FunctionName=function, Qualifier=ALIAS, Payload=json.dumps(event).encode())
     return _report(json.loads(answer["Payload"].read()))
 
 

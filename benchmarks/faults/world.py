@@ -22,7 +22,7 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import TenantModel
 from tenant_llm.settings import settings
 from tests.support.faults import Proxy, faulty_proxy
-from tools.rehearse import emulator
+from tools.deploy_local import emulator
 from tools.replay_unsettled import replay
 
 ADDRESS = "m@OpenAI-API-Compatible"

@@ -15,6 +15,7 @@ from tenant_llm.repositories.usage_ledger import MOST_TOGETHER
 from tenant_llm.services import usage
 from tenant_llm.settings import Settings
 from tenant_llm.surface import queue_events
+from tenant_llm.surface.streaming import SNAPSHOT
 
 _ROOT = Path(__file__).parents[2]
 _FIELDS = {field.name.upper(): field for field in fields(Settings)}
@@ -98,6 +99,7 @@ def test_a_function_that_streams_stands_behind_the_web_adapter_and_is_started_by
         (event,) = functions[name]["Events"].values()
         assert variables["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bin/serve"
         assert variables["AWS_LWA_INVOKE_MODE"] == "response_stream"
+        assert SNAPSHOT.keys() == {value for key, value in variables.items() if key.startswith("AWS_LWA_SNAPSTART_")}
         assert variables["HTTP_TIMEOUT_MILLIS"] == event["Properties"]["TimeoutInMillis"]
         assert {"Ref": "WebAdapterLayerArn"} in layer["Fn::If"]
         assert "LambdaAdapterLayer" in str(layer)
@@ -190,7 +192,7 @@ def test_a_message_is_delivered_again_when_the_function_cannot_be_at_it_any_more
     (mapping,) = _of_type("AWS::Lambda::EventSourceMapping").values()
 
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": "UsageQueue.Arn"}
-    assert mapping["FunctionName"] == {"Ref": "IncreaseUsageFunction"}
+    assert mapping["FunctionName"] == {"Ref": "IncreaseUsageFunction.Alias"}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert _of_type("AWS::SQS::Queue")["UsageQueue"]["VisibilityTimeout"] >= 6 * function["Timeout"]
     least = queue_events._LEAST_MILLIS / 1000
@@ -221,3 +223,79 @@ def test_the_gateway_has_words_for_whatever_goes_wrong() -> None:
 
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= _answers().keys()
     assert {"401", "403", "404", "413", "429", "500", "502", "504"} <= statuses
+
+
+def test_callers_reach_the_alias_of_versions_that_start_from_a_snapshot() -> None:
+    function = template()["Globals"]["Function"]
+    authorizer = _of_type("AWS::Serverless::Api")["Api"]["Auth"]["Authorizers"]["TenantAuthorizer"]
+
+    assert function["AutoPublishAlias"] == "live"
+    assert function["SnapStart"] == {"ApplyOn": {"Ref": "SnapStart"}}
+    assert function["VersionDeletionPolicy"] == "Delete"
+    assert authorizer["FunctionArn"] == {"Ref": "AuthorizeFunction.Alias"}
+
+
+def test_every_function_publishes_a_version_with_every_release() -> None:
+    functions = _of_type("AWS::Serverless::Function")
+
+    assert functions
+    assert [name for name, own in functions.items() if own["AutoPublishCodeSha256"] != {"Ref": "Release"}] == []
+
+
+def test_a_function_that_calls_providers_may_have_a_concurrency_of_its_own() -> None:
+    functions = _of_type("AWS::Serverless::Function")
+
+    bounded = {name for name, own in functions.items() if "ReservedConcurrentExecutions" in own}
+
+    assert bounded == {name for name in functions if name.startswith(("Invoke", "Stream"))}
+    for name in bounded:
+        assert functions[name]["ReservedConcurrentExecutions"] == {
+            "Fn::If": ["ReservesConcurrency", {"Ref": "InvokeConcurrency"}, {"Ref": "AWS::NoValue"}]
+        }
+
+
+def test_a_gradual_deployment_watches_the_new_version_of_every_function() -> None:
+    alarms = _of_type("AWS::CloudWatch::Alarm")
+    watched: list[str] = []
+    for alarm in alarms.values():
+        total, *metrics = alarm.get("Metrics", [{}])
+        assert len(metrics) <= 10  # of one alarm: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring
+        for metric in metrics:
+            dimensions = {one["Name"]: one["Value"] for one in metric["MetricStat"]["Metric"]["Dimensions"]}
+            name = dimensions["FunctionName"]["Ref"]
+            assert dimensions["Resource"] == {"Fn::Sub": f"${{{name}}}:live"}
+            assert dimensions["ExecutedVersion"] == {"Fn::GetAtt": f"{name}.Version.Version"}
+            assert total["Expression"] == "SUM(METRICS())"
+            watched.append(name)
+
+    assert sorted(watched) == sorted(_of_type("AWS::Serverless::Function"))
+
+
+def test_a_gradual_deployment_is_rolled_back_by_every_alarm_that_is_made_for_it() -> None:
+    parameters = template()["Parameters"]
+    preference = template()["Globals"]["Function"]["DeploymentPreference"]
+    gradual = {name for name, resource in resources().items() if resource.get("Condition") == "DeploysGradually"}
+    condition, alarms, _ = preference["Alarms"]["Fn::If"]
+
+    assert condition == "DeploysGradually"
+    assert {alarm["Ref"] for alarm in alarms} == {
+        name for name in gradual if name in _of_type("AWS::CloudWatch::Alarm")
+    }
+    assert {name: row["Gradual"] for name, row in template()["Mappings"]["Deployment"].items()} == {
+        name: name != parameters["DeploymentType"]["Default"] for name in parameters["DeploymentType"]["AllowedValues"]
+    }
+
+
+def test_an_access_log_tells_of_the_request_and_not_of_its_content() -> None:
+    condition, setting, otherwise = _of_type("AWS::Serverless::Api")["Api"]["AccessLogSetting"]["Fn::If"]
+    told = json.loads(setting["Format"])
+
+    assert (condition, otherwise) == ("LogsAccess", {"Ref": "AWS::NoValue"})
+    assert setting["DestinationArn"] == {"Fn::GetAtt": "AccessLogGroup.Arn"}
+    assert told["request_id"] == "$context.requestId"
+    assert all(value.startswith("$context.") for value in told.values())
+
+
+@pytest.mark.parametrize("name", _of_type("AWS::Logs::LogGroup"))
+def test_a_log_group_forgets(name: str) -> None:
+    assert _of_type("AWS::Logs::LogGroup")[name]["RetentionInDays"] == {"Ref": "LogRetentionDays"}

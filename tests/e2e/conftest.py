@@ -1,8 +1,15 @@
-"""The local server over a socket: HTTP in, handlers, embedded AWS, a provider on loopback."""
+"""A caller's view: HTTP in, handlers, AWS, a provider on loopback.
 
+The API is the local server over an embedded AWS; with ``E2E_STACK_URL`` in the environment it is a deployed stack's,
+whose tables the environment names too. Such a stack is asked from outside alone: tests that look into the server's
+process do not run on it, nor those that say by ``not_on_stack`` what it has not.
+"""
+
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from queue import Queue
+from uuid import uuid4
 
 import pytest
 from openai import OpenAI
@@ -13,14 +20,32 @@ from tenant_llm import bootstrap
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import Settlement
 from tenant_llm.domain.tenant import TenantModel
-from tests.support.aws import Aws
 from tests.support.booked import settlements
 from tests.support.provider import ProviderServer
+
+_STACK_URL = os.environ.get("E2E_STACK_URL")
+_INSIDE = {"booked", "aws"}
+"""Fixtures that look into the server's process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On a stack, leave out what cannot be seen from outside."""
+    for item in items:
+        if _STACK_URL and (reason := _reason(item)):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _reason(item: pytest.Item) -> str | None:
+    if marker := item.get_closest_marker("not_on_stack"):
+        return str(marker.args[0])
+    return "looks into the server's process" if _INSIDE & set(getattr(item, "fixturenames", ())) else None
 
 
 @pytest.fixture(scope="session")
 def api() -> str:
     """The API's URL."""
+    if _STACK_URL:
+        return _STACK_URL
     return f"http://127.0.0.1:{serve(application(), free_port())}"
 
 
@@ -45,7 +70,11 @@ class Shop:
 
 
 @pytest.fixture
-def shop(aws: Aws, monkeypatch: pytest.MonkeyPatch, api: str, provider: ProviderServer) -> Iterator[Shop]:
+def shop(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, api: str, provider: ProviderServer
+) -> Iterator[Shop]:
+    if not _STACK_URL:
+        request.getfixturevalue("aws")
     monkeypatch.setenv("ALLOW_PRIVATE_PROVIDERS", "true")
     # A provider's error that is counted late, on a busy machine, is still counted within its test.
     monkeypatch.setattr("tenant_llm.services.usage._FAILED_SECONDS", 30)
@@ -54,7 +83,9 @@ def shop(aws: Aws, monkeypatch: pytest.MonkeyPatch, api: str, provider: Provider
     bootstrap.reset()
 
 
-def open_shop(tenant_id: str, api: str, base_url: str) -> Shop:
+def open_shop(name: str, api: str, base_url: str) -> Shop:
+    """A new tenant, whose id begins with the name: a stack remembers those of other tests."""
+    tenant_id = f"{name}-{uuid4().hex[:8]}"
     service = bootstrap.tenant_models_service()
     service.create(tenant_id.title(), tenant_id)
     defaults: dict[ModelType, str | None] = {}

@@ -229,6 +229,7 @@ def test_a_deadline_ends_a_stream_with_an_event_and_is_settled(
     assert booked_as(booked) == ("interrupted", 2, 3, True)
 
 
+@pytest.mark.not_on_stack("there is no adapter")
 def test_a_forged_header_of_the_adapter_is_refused(shop: Shop, provider: ProviderServer) -> None:
     forged = {"x-amzn-request-context": json.dumps({"authorizer": {"tenant_id": "other"}})}
 

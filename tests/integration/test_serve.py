@@ -90,3 +90,13 @@ def test_another_function_streams_by_the_adapters_own_path(
 
     assert answer.text.endswith("data: [DONE]\n\n")
     assert [(day.calls, day.total_tokens) for day in days()] == [(1, 18)]
+
+
+def test_the_adapter_tells_of_a_snapshot_and_a_caller_cannot(served: httpx.Client) -> None:
+    paths = ("/snapshot/before", "/snapshot/after")
+
+    told = [served.post(path).status_code for path in paths]
+    forged = [served.post(path, headers=adapters("acme")).status_code for path in paths]
+    read = [served.get(path).status_code for path in paths]
+
+    assert (told, forged, read) == ([204, 204], [400, 400], [404, 404])  # a caller asks the route, without a body

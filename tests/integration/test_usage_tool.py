@@ -25,8 +25,8 @@ def invoked(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the functions that were invoked; ``admin`` answers for all of them."""
     names: list[str] = []
 
-    def invoke(*, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 (as boto3 has them)
-        names.append(FunctionName)
+    def invoke(*, FunctionName: str, Qualifier: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 (as boto3 has them)
+        names.append(f"{FunctionName}:{Qualifier}")
         return {"Payload": BytesIO(json.dumps(handler(json.loads(Payload), LambdaContext())).encode())}
 
     monkeypatch.setattr("boto3.client", lambda _: SimpleNamespace(invoke=invoke))
@@ -50,7 +50,7 @@ def test_an_operator_sees_a_chart_and_gets_a_plot(
         "acme, 2026-11-01 to 2026-11-30: 10 calls, 0 errors, 20,000 tokens (0% estimated), $0.9000 by"
     )
     assert row.startswith("gpt-4@OpenAI ██")
-    assert invoked == ["mine-admin"] * 3
+    assert invoked == ["mine-admin:live"] * 3
     assert (tmp_path / "usage.png").stat().st_size > 10_000
 
 

@@ -89,3 +89,8 @@ def service_name(env: Mapping[str, str] = os.environ) -> str:
     https://docs.aws.amazon.com/powertools/python/latest/environment_variables/
     """
     return env.get("POWERTOOLS_SERVICE_NAME", "tenant-llm")
+
+
+def from_snapshot(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is a Lambda environment that a snapshot is made from, or that was started from one."""
+    return env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"

@@ -14,8 +14,8 @@ from tenant_llm.domain.call import Caller
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import BudgetExceeded, InvalidRequest, NotFound, TenantLLMError
 from tenant_llm.domain.wire import Form, Json, JsonObject
-from tenant_llm.settings import in_lambda, settings
-from tenant_llm.surface import http
+from tenant_llm.settings import settings
+from tenant_llm.surface import http, snapshot
 from tenant_llm.surface.invalid import invalid_request, shortened
 from tenant_llm.telemetry import logs, metrics
 
@@ -66,15 +66,13 @@ def entrypoint(routes: Routes, *, operator: bool = False, prepare: Callable[[], 
         routes: ``"METHOD /resource/{parameter}"``, as API Gateway's events have it, to its operation. A direct event
             names an operation by its ``__name__``; without a name it means the first.
         operator: whether IAM guards the routes, so that no authorizer has to name a tenant.
-        prepare: builds the function's services; called at once inside Lambda, where initialising costs callers nothing
-            (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html), and not elsewhere.
+        prepare: builds the function's services; called at once inside Lambda, and not elsewhere.
 
     Returns:
         The handler. Over HTTP every failure is an answer. A direct call gets an expected failure as an answer too; one
         that may succeed when repeated is raised, so that Lambda repeats an asynchronous call.
     """
-    if prepare is not None and in_lambda():
-        prepare()
+    snapshot.prepare(prepare)
 
     def handler(event: JsonObject, context: object) -> Json:
         if http.is_http(event):

@@ -3,7 +3,8 @@
 Python's managed runtime cannot send a part of an answer. AWS's adapter can: it runs beside the function, turns API
 Gateway's event into a request to a server on loopback, and passes on what comes back while it comes
 (https://aws.github.io/aws-lambda-web-adapter/). What API Gateway knows of the caller comes in a header that the adapter
-sets, whatever the caller wrote; any other event is posted to a path of its own.
+sets, whatever the caller wrote; any other event is posted to a path of its own, and so is what Lambda does with a
+snapshot.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache, partial
+from http import HTTPStatus
 from json import loads
 from time import time
 from typing import Any
@@ -21,7 +23,7 @@ from tenant_llm.domain.deadline import Line
 from tenant_llm.domain.errors import InvalidRequest, NotFound
 from tenant_llm.domain.wire import Json, JsonObject
 from tenant_llm.settings import settings
-from tenant_llm.surface import http
+from tenant_llm.surface import http, snapshot
 from tenant_llm.surface.entrypoint import Answer, Call, Operation, Routes, failure, read_direct, read_http
 from tenant_llm.telemetry import logs
 
@@ -29,6 +31,13 @@ REQUEST_CONTEXT = "x-amzn-request-context"
 LAMBDA_CONTEXT = "x-amzn-lambda-context"
 EVENTS = "/events"
 """Where the adapter posts what is no HTTP event: AWS_LWA_PASS_THROUGH_PATH."""
+
+SNAPSHOT = {"/snapshot/before": snapshot.before, "/snapshot/after": snapshot.after}
+"""Where it posts that Lambda takes a snapshot, and that it has started from one: AWS_LWA_SNAPSTART_…_PATH.
+
+The adapter refuses callers these paths (https://github.com/aws/aws-lambda-web-adapter/pull/837), no route of the API
+leads to them, and whoever names a caller is not heard there.
+"""
 
 _CALLS_AT_ONCE = 100
 
@@ -63,6 +72,11 @@ def streaming(routes: Routes) -> Application:
         event: JsonObject = {}
         context: object = None
         try:
+            if (hook := SNAPSHOT.get(scope["path"])) and _is_of_the_adapter(scope):
+                await _in_thread(hook)
+                await _send_head(HTTPStatus.NO_CONTENT, {}, send)
+                await send({"type": "http.response.body"})
+                return
             event, context = _event(scope, await _body(receive))
             read = read_http if http.is_http(event) else read_direct
             operation, call = await _in_thread(read, routes, event, context)
@@ -156,6 +170,11 @@ async def _body(receive: Receive) -> bytes:
         content += message.get("body", b"")
         more = message.get("more_body", False)
     return bytes(content)
+
+
+def _is_of_the_adapter(scope: Scope) -> bool:
+    """Whether it speaks for itself, and not for a caller, of whom it would tell."""
+    return scope["method"] == "POST" and not {REQUEST_CONTEXT, LAMBDA_CONTEXT} & _headers(scope).keys()
 
 
 def _event(scope: Scope, body: bytes) -> tuple[JsonObject, _Context]:
