@@ -32,10 +32,14 @@ _NOT_RUN = {
     "make setup": "this test runs in what it has made",
     "make run": "serves until it is stopped; tests/e2e call the same server",
     "make build": "takes minutes and the SAM CLI; CI runs it",
+    "make deploy-local": "takes minutes, the SAM CLI and the emulator; CI runs it",
     "make deploy": "needs an AWS account",
     "make redrive": "needs a deployed stack; tests/unit/tools/test_redrive.py runs what it does",
     "make replay_unsettled": "needs a deployed stack; tests/integration/test_replay_unsettled.py runs what it does",
     "aws apigateway flush-stage-authorizers-cache": "needs an AWS account",
+    "aws apigateway update-account": "needs an AWS account",
+    "aws iam create-role": "needs an AWS account",
+    "aws iam attach-role-policy": "needs an AWS account",
     "aws cloudformation delete-stack": "needs an AWS account",
 }
 # What asks a deployed stack and changes nothing; its operation and options are compared with AWS's own model.
@@ -167,7 +171,8 @@ def test_an_invocation_of_the_pages_is_answered(page: Page, aws: Aws, monkeypatc
         tenant_id = event.get("tenant_id")
         if tenant_id and event.get("operation") != "create_tenant" and tenants.find(tenant_id) is None:
             add_tenant(aws.settings, tenant_id)
-        name = _option(command, "--function-name")
+        name, _, alias = _option(command, "--function-name").partition(":")
+        assert alias == "live", f"{command}: a call without the alias reaches what is not published"
         function = re.sub(r"^tenant-llm-[a-z0-9]+-", "", _FUNCTIONS.get(name, name)).replace("-", "_")
         answer = directly(import_module(f"functions.{function}.handler").handler, event)
         assert "error" not in answer, f"{command}: {answer}"

@@ -268,7 +268,8 @@ def test_a_gradual_deployment_watches_the_new_version_of_every_function() -> Non
             assert total["Expression"] == "SUM(METRICS())"
             watched.append(name)
 
-    assert sorted(watched) == sorted(_of_type("AWS::Serverless::Function"))
+    # Of the authorizer Lambda counts every wrong token as an error.
+    assert sorted([*watched, "AuthorizeFunction"]) == sorted(_of_type("AWS::Serverless::Function"))
 
 
 def test_a_gradual_deployment_is_rolled_back_by_every_alarm_that_is_made_for_it() -> None:

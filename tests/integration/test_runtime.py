@@ -78,3 +78,20 @@ def test_a_function_that_crashes_is_not_waited_for(tmp_path: Path) -> None:
 
     with running((tmp_path,), {}, snapshot=False) as function, pytest.raises(FunctionError, match=r"ended \(3\)"):
         function.invoke({})
+
+
+def test_at_the_level_of_debugging_no_library_logs_what_it_carries(bundle: Aws, provider: ProviderServer) -> None:
+    """Lambda's runtime sets the level for every logger, and AWS's SDK logs the bodies that it gets."""
+    add_tenant(bundle.settings, "tenant123", api_base=f"{provider.url}/v1")
+    provider.reply(_ANSWER)
+    environment = {**bundle.env, "ALLOW_PRIVATE_PROVIDERS": "true", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
+
+    with running((_ROOT / "functions" / "invoke_chat", *_LAYERS), environment, snapshot=False) as function:
+        event = load_event("direct/invoke_chat")
+        function.invoke(event)
+        log = function.log.read_text()
+
+    assert '"call"' in log
+    assert "sk-of-acme" not in log
+    assert "Hello!" not in log
+    assert event["messages"][-1]["content"] not in log
