@@ -7,6 +7,7 @@ from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.errors import CredentialMissing
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
+from tenant_llm.domain.trace import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class ModelConfig:
     ``llm_name`` is the name the row is stored under, ``wire_name`` the one the provider knows. ``row`` is the
     row's address where the tenant has one; a keyless built-in model has none. ``own_url`` says that the base URL
     is the tenant's own and not the catalogue's. ``budgets`` are those of the tenant that calls of this model count for.
+    ``tracing`` is what its calls tell the tenant's Langfuse; ``None`` where it has none.
     """
 
     tenant_id: str
@@ -32,6 +34,7 @@ class ModelConfig:
     own_url: bool = False
     needs_key: bool = True
     budgets: tuple[Budget, ...] = ()
+    tracing: Content | None = None
 
     @property
     def address(self) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.trace import Content
 
 DEFAULT_FIELDS: Mapping[ModelType, str] = {
     ModelType.CHAT: "llm_id",
@@ -23,7 +24,8 @@ class Tenant:
     """A tenant. ``defaults`` maps a model type to an address; ``version`` grows with every change of its credentials.
 
     ``credentials`` maps where a key applies (a factory, or an address ``llm_name@factory``) to the key's masked tail:
-    enough to say that a key is there, never the key.
+    enough to say that a key is there, never the key. ``tracing`` is what of inputs and outputs Langfuse is told, where
+    the tenant has keys of it.
     """
 
     tenant_id: str
@@ -32,6 +34,7 @@ class Tenant:
     credentials: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
     budgets: tuple[Budget, ...] = ()
+    tracing: Content = "full"
 
     def has_credential(self, llm_name: str, factory: str) -> bool:
         """Whether a key is stored for that model: its own, or its factory's."""

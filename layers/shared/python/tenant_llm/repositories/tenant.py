@@ -13,6 +13,7 @@ from tenant_llm.domain.budget import Budget, Period
 from tenant_llm.domain.errors import Conflict, TenantNotFound
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import DEFAULT_FIELDS, Tenant
+from tenant_llm.domain.trace import Content
 from tenant_llm.repositories.tables import REFUSED, bound, storage
 from tenant_llm.settings import Settings
 
@@ -39,6 +40,7 @@ class TenantItem(Model):
     tts_id = UnicodeAttribute(null=True)
     credentials = MapAttribute[str, str](default=dict)  # type: ignore[no-untyped-call]
     budgets = ListAttribute(of=BudgetMap, default=list)
+    tracing = UnicodeAttribute(null=True)
     version = NumberAttribute(default=0)
     created_at = UTCDateTimeAttribute(null=True)
 
@@ -97,6 +99,15 @@ class TenantRepository:
         if not self._update(tenant_id, [self._model.budgets.set(maps)], self._model.tenant_id.exists()):
             raise TenantNotFound("Tenant not found", param="tenant_id")
 
+    def set_tracing(self, tenant_id: str, content: Content) -> None:
+        """Say what of inputs and outputs the tenant's Langfuse is told.
+
+        Raises:
+            TenantNotFound: When there is no such tenant.
+        """
+        if not self._update(tenant_id, [self._model.tracing.set(content)], self._model.tenant_id.exists()):
+            raise TenantNotFound("Tenant not found", param="tenant_id")
+
     def replace_credentials(self, tenant: Tenant, credentials: Mapping[str, str]) -> bool:
         """Say where the tenant has keys, from now on, if nobody has since this ``tenant`` was read.
 
@@ -141,6 +152,7 @@ def _value(item: TenantItem) -> Tenant:
             Budget(cast("Period", one.period), _tokens(one.hard), _tokens(one.soft), one.model)
             for one in item.budgets or ()
         ),
+        tracing=cast("Content", item.tracing or "full"),
     )
 
 

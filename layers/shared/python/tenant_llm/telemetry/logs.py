@@ -18,6 +18,7 @@ from tenant_llm.domain.errors import TenantLLMError
 from tenant_llm.domain.settlement import CallStatus, Settlement
 from tenant_llm.domain.settlement_json import encode
 from tenant_llm.domain.target import ModelConfig
+from tenant_llm.domain.trace import Generation
 from tenant_llm.domain.usage import Usage
 from tenant_llm.settings import in_lambda
 
@@ -94,8 +95,20 @@ def queued(settlement: Settlement, *errors: Exception) -> None:
     _write("warning", "queued", **_booking(settlement), causes=causes)
 
 
+def untraced(config: ModelConfig, error: Exception) -> None:
+    """What was to be told of a call did not come into the queue, at least not in time; the call does not notice."""
+    _write("warning", "untraced", **_model(config), causes=_causes(error))
+
+
+def unexported(generation: Generation, error: Exception) -> None:
+    """The tenant's Langfuse did not take a generation; SQS delivers it again."""
+    status = error.status if isinstance(error, TenantLLMError) else None
+    told: dict[str, Value] = {"tenant": generation.tenant_id, "call_id": generation.request_id, "status": status}
+    _write("warning", "unexported", **told, causes=_causes(error))
+
+
 def unreadable(message_id: str, error: TenantLLMError) -> None:
-    """A message of the queue is no settlement. It fails until it is in the dead-letter queue, where it can be read."""
+    """A message of a queue is not what is read there. It fails until it is in the dead-letter queue."""
     _write("error", "unreadable", message_id=message_id, param=error.param, causes=_causes(error))
 
 
