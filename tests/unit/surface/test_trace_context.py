@@ -4,7 +4,7 @@ import pytest
 
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.trace import TraceContext
-from tenant_llm.surface.trace_context import named_trace_id, trace_context, trace_of_headers
+from tenant_llm.surface.trace_context import joined, named_trace_id, trace_context, trace_of_headers
 
 _TRACE, _SPAN, _OTHER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "f" * 32
 _PARENT = f"00-{_TRACE}-{_SPAN}-01"
@@ -94,3 +94,22 @@ def test_an_object_of_another_form_is_named(told: Any, param: str) -> None:
         trace_context(told, "otherwise")
 
     assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("outer", "own", "both"),
+    [
+        (None, None, None),
+        ({"user_id": "u"}, None, {"user_id": "u"}),
+        (None, {"user_id": "u"}, {"user_id": "u"}),
+        (
+            {"trace_id": "a", "parent_id": "p"},
+            {"session_id": "s"},
+            {"trace_id": "a", "parent_id": "p", "session_id": "s"},
+        ),
+        ({"trace_id": "a", "parent_id": "p", "user_id": "u"}, {"trace_id": "b"}, {"trace_id": "b", "user_id": "u"}),
+        ({"trace_id": "a"}, "nonsense", "nonsense"),
+    ],
+)
+def test_a_call_says_more_than_its_object(outer: Any, own: Any, both: Any) -> None:
+    assert joined(outer, own) == both

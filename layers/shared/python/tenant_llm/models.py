@@ -22,7 +22,7 @@ from tenant_llm.domain.wire import File, JsonObject
 from tenant_llm.services.invocation import Started
 from tenant_llm.services.tts import SpeechStream
 from tenant_llm.settings import settings
-from tenant_llm.surface.trace_context import trace_context
+from tenant_llm.surface.trace_context import joined, trace_context
 
 
 class Model:
@@ -40,7 +40,7 @@ class Model:
         which a call's own go over those of the object.
         """
         request_id = params.pop("request_id", None) or uuid4().hex
-        told = {**(self.params.get("trace") or {}), **(params.pop("trace", None) or {})}
+        told = joined(self.params.get("trace"), params.pop("trace", None))
         trace = trace_context(told, derived_trace_id(self.config.tenant_id, request_id))
         return Caller(self.config.tenant_id, request_id, Deadline.after(settings().provider_timeout), trace)
 

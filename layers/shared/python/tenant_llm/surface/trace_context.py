@@ -81,6 +81,14 @@ def trace_context(told: Json, otherwise: str) -> TraceContext:
     )
 
 
+def joined(outer: Json, own: Json) -> Json:
+    """An object that names a trace, over another one; a span of another trace than its own is no parent."""
+    if not (isinstance(outer, Mapping) and isinstance(own, Mapping)):
+        return outer if own is None else own
+    inherited = {name: value for name, value in outer.items() if name != "parent_id" or "trace_id" not in own}
+    return {**inherited, **own}
+
+
 def _of_xray(headers: Mapping[str, str]) -> str | None:
     found = _XRAY.search(headers.get("x-amzn-trace-id", ""))
     return found[1] + found[2] if found else None
