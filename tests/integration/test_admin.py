@@ -34,6 +34,7 @@ def _tenant(**changes: Any) -> dict[str, Any]:
         "tenant_id": "tenant123",
         "name": "Tenant123",
         "llm_id": "gpt-4@OpenAI",
+        "fallbacks": {},
         "credentials": {"OpenAI": "****6789"},
         "tracing": {"content": "full"},
     }

@@ -75,6 +75,8 @@ def transcribe(bundle: Aws, provider: ProviderServer, time: Time) -> Callable[..
         bootstrap.transport(),
         bootstrap.usage_service(),
         bootstrap.budget_service(),
+        bootstrap.circuits(),
+        bootstrap.tracing(),
         sleep=time.sleep,
     )
     service = Speech2TextService(invocation, bootstrap.audio_links())

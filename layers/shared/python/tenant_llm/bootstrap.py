@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from tenant_llm.settings import settings
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
+
     from tenant_llm.repositories.api_token import ApiTokenRepository
     from tenant_llm.repositories.secrets import SecretStore
     from tenant_llm.repositories.tenant import TenantRepository
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tenant_llm.services.audio_url import AudioLinks
     from tenant_llm.services.budgets import BudgetService
     from tenant_llm.services.chat import ChatService
+    from tenant_llm.services.circuits import Circuits
     from tenant_llm.services.embedding import EmbeddingService
     from tenant_llm.services.image2text import Image2TextService
     from tenant_llm.services.invocation import Invocation
@@ -175,11 +178,29 @@ def langfuse_clients() -> "Clients":
 
 
 @cache
+def circuit_store() -> "CircuitBreakerDynamoDBPersistence":
+    """Where the providers' circuits are kept."""
+    from tenant_llm.repositories.circuits import circuit_store
+
+    return circuit_store(settings())
+
+
+@cache
+def circuits() -> "Circuits":
+    """What leaves a provider alone that is down."""
+    from tenant_llm.services.circuits import Circuits
+
+    return Circuits(circuit_store)
+
+
+@cache
 def invocation() -> "Invocation":
     """The pipeline that the model types share."""
     from tenant_llm.services.invocation import Invocation
 
-    return Invocation(resolution(), secret_store(), transport(), usage_service(), budget_service())
+    return Invocation(
+        resolution(), secret_store(), transport(), usage_service(), budget_service(), circuits(), tracing()
+    )
 
 
 @cache

@@ -23,6 +23,7 @@ TenantLLMError
     ├── QuotaExhausted        402   the tenant's balance at the provider is gone
     ├── RateLimited           429*
     ├── ProviderUnavailable   502*
+    │   └── CircuitOpen       503*  it failed for others just now, and is not asked
     └── MalformedAnswer       502
 
 A star marks what may succeed when repeated. Faults in our own code or catalogue are plain exceptions and end as 500.
@@ -221,10 +222,21 @@ class RateLimited(ProviderError):
 
 
 class ProviderUnavailable(ProviderError):
-    """When the provider cannot be reached or fails on its side."""
+    """When the provider cannot be reached or fails on its side.
+
+    ``outage`` says that it is down for everybody, whatever they ask: nobody answers, or a gateway says so.
+    """
 
     code = "provider_unavailable"
     retryable = True
+    outage: bool = False
+
+
+class CircuitOpen(ProviderUnavailable):
+    """When the provider was down for several calls just now, so that it is not asked; ``retry_after`` is in seconds."""
+
+    status = 503
+    code = "provider_circuit_open"
 
 
 class MalformedAnswer(ProviderError):

@@ -17,6 +17,7 @@ class ModelConfig:
     ``llm_name`` is the name the row is stored under, ``wire_name`` the one the provider knows. ``row`` is the
     row's address where the tenant has one; a keyless built-in model has none. ``own_url`` says that the base URL
     is the tenant's own and not the catalogue's. ``budgets`` are those of the tenant that calls of this model count for.
+    ``fallbacks`` are the addresses to ask where this model, the tenant's default, does not answer.
     ``tracing`` is what its calls tell the tenant's Langfuse; ``None`` where it has none.
     """
 
@@ -34,6 +35,7 @@ class ModelConfig:
     own_url: bool = False
     needs_key: bool = True
     budgets: tuple[Budget, ...] = ()
+    fallbacks: tuple[str, ...] = ()
     tracing: Content | None = None
 
     @property

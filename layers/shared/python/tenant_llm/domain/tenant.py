@@ -23,6 +23,8 @@ DEFAULT_FIELDS: Mapping[ModelType, str] = {
 class Tenant:
     """A tenant. ``defaults`` maps a model type to an address; ``version`` grows with every change of its credentials.
 
+    ``fallbacks`` maps a model type to the addresses to ask, in that order, where the default does not answer.
+
     ``credentials`` maps where a key applies (a factory, or an address ``llm_name@factory``) to the key's masked tail:
     enough to say that a key is there, never the key. ``tracing`` is what of inputs and outputs Langfuse is told, where
     the tenant has keys of it.
@@ -34,6 +36,7 @@ class Tenant:
     credentials: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
     budgets: tuple[Budget, ...] = ()
+    fallbacks: Mapping[ModelType, tuple[str, ...]] = field(default_factory=dict)
     tracing: Content = "full"
 
     def has_credential(self, llm_name: str, factory: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tenant_llm.domain.chat import ChatRequest, ChatResult, Choice
@@ -12,7 +13,16 @@ from tenant_llm.domain.tokens import AnyRequest
 from tenant_llm.domain.tts import SpeechRequest, SpeechResult
 from tenant_llm.domain.wire import Json
 
-type AnyResult = ChatResult | EmbeddingResult | RerankResult | TranscriptionResult | SpeechResult
+
+@dataclass(frozen=True, slots=True)
+class SpokenSize:
+    """Audio that was handed on while it came, and not kept: how many bytes of what type."""
+
+    bytes: int
+    content_type: str
+
+
+type AnyResult = ChatResult | EmbeddingResult | RerankResult | TranscriptionResult | SpeechResult | SpokenSize
 
 _DEEPEST = 60
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+=-]+)*;base64,([A-Za-z0-9+/=_-]*)", re.IGNORECASE)
@@ -67,6 +77,8 @@ def answered(result: AnyResult) -> Json:
             return text
         case SpeechResult(audio, content_type):
             return {"type": "audio", "bytes": len(audio), "content_type": content_type}
+        case SpokenSize(size, content_type):
+            return {"type": "audio", "bytes": size, "content_type": content_type}
 
 
 def finish_reasons(result: AnyResult | None) -> tuple[str, ...]:

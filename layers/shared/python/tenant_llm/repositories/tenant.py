@@ -40,6 +40,7 @@ class TenantItem(Model):
     tts_id = UnicodeAttribute(null=True)
     credentials = MapAttribute[str, str](default=dict)  # type: ignore[no-untyped-call]
     budgets = ListAttribute(of=BudgetMap, default=list)
+    fallbacks = MapAttribute[str, list[str]](default=dict)  # type: ignore[no-untyped-call]
     tracing = UnicodeAttribute(null=True)
     version = NumberAttribute(default=0)
     created_at = UTCDateTimeAttribute(null=True)
@@ -76,8 +77,15 @@ class TenantRepository:
                     raise
                 raise Conflict(f"there is a tenant {tenant.tenant_id!r} already", param="tenant_id") from error
 
-    def set_defaults(self, tenant_id: str, defaults: Mapping[ModelType, str | None]) -> None:
+    def set_defaults(
+        self,
+        tenant_id: str,
+        defaults: Mapping[ModelType, str | None],
+        fallbacks: Mapping[ModelType, Sequence[str]] | None = None,
+    ) -> None:
         """Set the default models of those types; ``None`` takes a default away, types not given stay.
+
+        The fallbacks, if any are given, are all that the tenant has from now on.
 
         Raises:
             TenantNotFound: When there is no such tenant.
@@ -86,6 +94,9 @@ class TenantRepository:
         for model_type, address in defaults.items():
             attribute = getattr(self._model, DEFAULT_FIELDS[model_type])
             actions.append(attribute.remove() if address is None else attribute.set(address))
+        if fallbacks is not None:
+            stored = {DEFAULT_FIELDS[model_type]: [*addresses] for model_type, addresses in fallbacks.items()}
+            actions.append(self._model.fallbacks.set(stored))
         if actions and not self._update(tenant_id, actions, self._model.tenant_id.exists()):
             raise TenantNotFound("Tenant not found", param="tenant_id")
 
@@ -152,6 +163,11 @@ def _value(item: TenantItem) -> Tenant:
             Budget(cast("Period", one.period), _tokens(one.hard), _tokens(one.soft), one.model)
             for one in item.budgets or ()
         ),
+        fallbacks={
+            model_type: tuple(item.fallbacks.attribute_values[name])
+            for model_type, name in DEFAULT_FIELDS.items()
+            if name in item.fallbacks.attribute_values
+        },
         tracing=cast("Content", item.tracing or "full"),
     )
 

@@ -1,6 +1,6 @@
 """Chat: whole answers and streamed ones."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
 
@@ -26,12 +26,16 @@ class ChatService:
         self, caller: Caller, model: str | None, request: ChatRequest, model_type: ModelType = ModelType.CHAT
     ) -> ChatResult:
         """The whole answer, settled; ``model`` of the result is the address that answered."""
-        call = self._begin(caller, model, request, model_type)
-        with hang_up_settled(call, lambda: tokens.chat_usage(request, ())):
-            result = _result(call, request)
-        usage = _counted(request, result)
-        call.settle(usage)
-        return replace(result, usage=usage, model=call.config.address)
+
+        def attempt(call: OngoingCall) -> ChatResult:
+            _check_links(call, request)
+            with hang_up_settled(call, lambda: tokens.chat_usage(request, ())):
+                result = _result(call, request)
+            usage = _counted(request, result)
+            call.settle(usage, delivered=lambda: result)
+            return replace(result, usage=usage, model=call.config.address)
+
+        return self._answered(caller, model, request, model_type, attempt)
 
     def stream(self, caller: Caller, model: str | None, request: ChatRequest) -> Started[ChatDelta]:
         """The answer in deltas as they arrive; the last one carries the usage and comes after the call is settled.
@@ -39,10 +43,14 @@ class ChatService:
         Errors before the first delta raise here. ``close`` hangs up on the provider and settles what was
         delivered.
         """
-        call = self._begin(caller, model, request, ModelType.CHAT)
         streamed = replace(request, stream=True)
-        with hang_up_settled(call, lambda: tokens.chat_usage(streamed, ())):
-            deltas = _opened(call, streamed)
+
+        def attempt(call: OngoingCall) -> tuple[OngoingCall, Started[ChatDelta]]:
+            _check_links(call, streamed)
+            with hang_up_settled(call, lambda: tokens.chat_usage(streamed, ())):
+                return call, _opened(call, streamed)
+
+        call, deltas = self._answered(caller, model, request, ModelType.CHAT, attempt)
         address = call.config.address
         received: list[ChatDelta] = []
         return Started(
@@ -51,17 +59,26 @@ class ChatService:
                 _handed(deltas, received, address),
                 lambda status: _delivered(streamed, received, complete=status == "ok"),
                 lambda usage: ChatDelta(usage=usage, model=address),
+                lambda: fold(received),
             )
         )
 
-    def _begin(self, caller: Caller, model: str | None, request: ChatRequest, model_type: ModelType) -> OngoingCall:
-        """The call, once it is known that there is something to ask, and in a form that the provider takes."""
+    def _answered[Result](
+        self,
+        caller: Caller,
+        model: str | None,
+        request: ChatRequest,
+        model_type: ModelType,
+        attempt: Callable[[OngoingCall], Result],
+    ) -> Result:
         if not request.messages:
             raise InvalidRequest("messages is empty: there is nothing to answer", param="messages")
-        call = self._invocation.begin(caller, model_type, model, request)
-        if call.config.quirks.inline_images:
-            refuse_links(request.messages)
-        return call
+        return self._invocation.answered(caller, model_type, model, request, attempt)
+
+
+def _check_links(call: OngoingCall, request: ChatRequest) -> None:
+    if call.config.quirks.inline_images:
+        refuse_links(request.messages)
 
 
 def _result(call: OngoingCall, request: ChatRequest) -> ChatResult:

@@ -9,7 +9,7 @@ from tenant_llm.domain.embedding import EmbeddingRequest, EmbeddingResult
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.services.batches import batches, in_parallel, total_usage
-from tenant_llm.services.invocation import Invocation
+from tenant_llm.services.invocation import Invocation, OngoingCall
 
 
 class EmbeddingService:
@@ -31,16 +31,21 @@ class EmbeddingService:
         for index, item in enumerate(request.inputs):
             if not item:
                 raise InvalidRequest(f"input[{index}] is {item!r}: it must not be empty", param=f"input[{index}]")
-        call = self._invocation.begin(caller, ModelType.EMBEDDING, model, request)
-        dialect, quirks = call.dialect(load.embedding), call.config.quirks
-        if request.purpose == "query" and quirks.query_prefix:
-            said = [f"{quirks.query_prefix}{item}" if isinstance(item, str) else item for item in request.inputs]
-            request = replace(request, inputs=said)
-        weights = [tokens.most_tokens(item) for item in request.inputs]
-        parts = batches(request.inputs, quirks.max_batch, weights, quirks.max_batch_tokens)
-        requests = [replace(request, inputs=part) for part in parts]
-        results = in_parallel(lambda part: call.exchange(dialect, part), requests)
-        usage = total_usage(result.usage for result in results) or tokens.embedding_usage(request.inputs)
-        call.settle(usage)
-        vectors = [vector for result in results for vector in result.vectors]
-        return EmbeddingResult(vectors, usage, call.config.address)
+        return self._invocation.answered(
+            caller, ModelType.EMBEDDING, model, request, lambda call: _embedded(call, request)
+        )
+
+
+def _embedded(call: OngoingCall, request: EmbeddingRequest) -> EmbeddingResult:
+    dialect, quirks = call.dialect(load.embedding), call.config.quirks
+    if request.purpose == "query" and quirks.query_prefix:
+        said = [f"{quirks.query_prefix}{item}" if isinstance(item, str) else item for item in request.inputs]
+        request = replace(request, inputs=said)
+    weights = [tokens.most_tokens(item) for item in request.inputs]
+    parts = batches(request.inputs, quirks.max_batch, weights, quirks.max_batch_tokens)
+    requests = [replace(request, inputs=part) for part in parts]
+    results = in_parallel(lambda part: call.exchange(dialect, part), requests)
+    usage = total_usage(result.usage for result in results) or tokens.embedding_usage(request.inputs)
+    embedded = EmbeddingResult([vector for one in results for vector in one.vectors], usage, call.config.address)
+    call.settle(usage, delivered=lambda: embedded)
+    return embedded

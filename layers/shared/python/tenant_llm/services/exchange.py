@@ -12,6 +12,7 @@ from tenant_llm.domain.errors import DeadlineExceeded, ProviderError, TenantLLME
 from tenant_llm.domain.target import Target
 from tenant_llm.domain.wire import WireRequest, WireResponse
 from tenant_llm.transport.http import HttpTransport
+from tenant_llm.transport.retry import Manner
 
 _PAUSES = (0.2, 0.3, 0.5, 0.8, 1.3)
 _LONGEST_PAUSE = 2.0
@@ -22,13 +23,17 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What a request needs beside itself; ``dialect`` is a module, ``sleep`` (of seconds) is a seam for tests."""
+    """What a request needs beside itself; ``dialect`` is a module, ``sleep`` (of seconds) is a seam for tests.
+
+    ``manner`` says how it is tried again.
+    """
 
     dialect: Any
     target: Target
     transport: HttpTransport
     deadline: Deadline
     sleep: Callable[[float], None] | None
+    manner: Manner
 
     def result(self, request: Any) -> Any:
         """The whole result.
@@ -64,7 +69,8 @@ class Exchange:
             with self._stream(wire) as events:
                 yield from parse_stream(events, request, self.target)
         elif wire.framing is None and parse_chunks:
-            with self.transport.stream_bytes(wire, self.target, self.deadline, self._parse_error) as (headers, chunks):
+            body = self.transport.stream_bytes(wire, self.target, self.deadline, self._parse_error, self.manner)
+            with body as (headers, chunks):
                 yield from parse_chunks(WireResponse(_OK, b"", headers), chunks, request, self.target)
         else:
             yield from in_one_piece(self.result(request))
@@ -120,10 +126,10 @@ class Exchange:
             raise
 
     def _send(self, wire: WireRequest, deadline: Deadline | None = None) -> WireResponse:
-        return self.transport.send(wire, self.target, deadline or self.deadline, self._parse_error)
+        return self.transport.send(wire, self.target, deadline or self.deadline, self._parse_error, self.manner)
 
     def _stream(self, wire: WireRequest) -> Any:
-        return self.transport.stream(wire, self.target, self.deadline, self._parse_error)
+        return self.transport.stream(wire, self.target, self.deadline, self._parse_error, self.manner)
 
     @property
     def _parse_error(self) -> Any:

@@ -1,4 +1,4 @@
-"""The pipeline every model type shares: find, send, parse, settle."""
+"""The pipeline every model type shares: find, send, parse, settle; and where a model fails, the next one."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -10,9 +10,14 @@ from typing import override
 from tenant_llm.dialects.contract import Dialect, EventDialect
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.errors import (
+    BudgetExceeded,
+    CircuitOpen,
     CredentialMissing,
     CredentialRejected,
+    InvalidRequest,
+    LookupFailed,
     ProviderError,
+    ProviderRejected,
     TenantLLMError,
     UnsupportedModelType,
 )
@@ -20,26 +25,36 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus
 from tenant_llm.domain.target import Credential, ModelConfig, Target
 from tenant_llm.domain.tokens import AnyRequest
+from tenant_llm.domain.trace_content import AnyResult
 from tenant_llm.domain.usage import Usage
 from tenant_llm.repositories.secrets import SecretStore
 from tenant_llm.services.budgets import BudgetService, Hold
+from tenant_llm.services.circuits import Circuits
 from tenant_llm.services.exchange import Exchange
 from tenant_llm.services.resolution import Resolution
+from tenant_llm.services.tracing import Trace, Tracing
 from tenant_llm.services.usage import UsageService
 from tenant_llm.telemetry import logs, metrics
 from tenant_llm.transport.http import HttpTransport
+from tenant_llm.transport.retry import Manner
+
+# Where another model can answer, waiting for this one is worth little.
+_PATIENCE = 2.0
+_NOT_FOUND = 404
 
 
 class Invocation:
-    """Begins calls: what they need, and the one place where they are carried out. ``sleep`` is a seam for tests."""
+    """Makes calls: what they need, and the one place where they are carried out. ``sleep`` is a seam for tests."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (whatever a call needs)
         self,
         resolution: Resolution,
         secrets: SecretStore,
         transport: HttpTransport,
         usage: UsageService,
         budgets: BudgetService,
+        circuits: Circuits,
+        tracing: Tracing,
         *,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
@@ -48,30 +63,89 @@ class Invocation:
         self.transport = transport
         self.usage = usage
         self.budgets = budgets
+        self.circuits = circuits
+        self._tracing = tracing
         self.sleep = sleep
 
-    def begin(self, caller: Caller, model_type: ModelType, model: str | None, request: AnyRequest) -> "OngoingCall":
-        """Find the model and start the clock; see ``Resolution.config`` for what is found and what is raised.
+    def answered[Result](
+        self,
+        caller: Caller,
+        model_type: ModelType,
+        model: str | None,
+        request: AnyRequest,
+        attempt: Callable[["OngoingCall"], Result],
+    ) -> Result:
+        """What the attempt makes of a call of the model, or where that fails, of the next fallback of a default.
 
-        The request is the whole of what is asked for: by it budgets are reserved, once it comes to that.
+        The request is the whole of what is asked for: by it budgets are reserved, once it comes to that. Another model
+        is asked where this one's provider is at fault or its key is, and nothing was delivered; not where the request
+        is, nor after a provider that was silent until the time was over, which may have done the work and bill it. A
+        fallback that the tenant has no longer, or that cannot take the request, is passed over.
+
+        Raises:
+            TenantLLMError: See ``Resolution.config``; else what the last model that was asked has failed with.
         """
         config = self._resolution.config(caller.tenant_id, model_type, model)
-        return OngoingCall(self, caller, config, monotonic(), Hold(self.budgets, caller, config, request))
+        places = (config.address, *config.fallbacks)
+        failed: TenantLLMError | None = None
+        for number, place in enumerate(places):
+            last = number == len(places) - 1
+            try:
+                if number:
+                    config = self._resolution.config(caller.tenant_id, model_type, place)
+                hold = Hold(self.budgets, caller, config, request)
+                trace = self._tracing.begin(caller, config, request, number)
+                call = OngoingCall(self, caller, config, request, hold, trace, Progress(), number, last=last)
+                with trace.watched():
+                    return attempt(call)
+            except TenantLLMError as error:
+                if not (_elsewhere(error) or (number and _unfit(error))):
+                    raise
+                failed = error if _elsewhere(error) else failed
+                if last or caller.deadline.remaining() <= 0:
+                    break
+                logs.fell_back(config, error)
+                metrics.count_fallback(config)
+        raise failed or AssertionError("a call has at least one model")
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a call has come. Times are of the monotonic clock; ``first`` is when the first piece of a stream came.
+
+    ``unfailed`` is free until the call fails: one of several requests at once fails once.
+    """
+
+    started: float = field(default_factory=monotonic)
+    first: float | None = None
+    retries: int = 0
+    unfailed: Lock = field(default_factory=Lock)
+
+    def milliseconds(self) -> float:
+        """Since it was started."""
+        return (monotonic() - self.started) * 1000
+
+    def first_milliseconds(self) -> float | None:
+        """From its start to the first piece; ``None`` for an answer that came whole."""
+        return None if self.first is None else (self.first - self.started) * 1000
 
 
 @dataclass(frozen=True, slots=True)
 class OngoingCall:
     """One call of a tenant's model, from its begin to its settlement.
 
-    ``unfailed`` is free until the provider fails it: a call of several requests at once fails once.
+    ``number`` counts the models that were asked before it for the same request; after the ``last`` none is.
     """
 
     invocation: Invocation
     caller: Caller
     config: ModelConfig
-    started: float
+    request: AnyRequest
     hold: Hold
-    unfailed: Lock = field(default_factory=Lock)
+    trace: Trace
+    progress: Progress
+    number: int
+    last: bool
 
     def dialect[D](self, load: Callable[[str], D]) -> D:
         """The wire of the model's factory, by one of the functions of ``dialects.load``.
@@ -95,7 +169,7 @@ class OngoingCall:
         Raises:
             CredentialMissing: When the factory needs a key and the tenant has stored none.
             BudgetExceeded: When a hard budget of the tenant has no room; no provider is called then.
-            ProviderError: When the provider refuses, fails or answers nonsense.
+            ProviderError: When the provider refuses, fails or answers nonsense, or is down.
             DeadlineExceeded: When it takes too long.
         """
 
@@ -103,22 +177,51 @@ class OngoingCall:
             result: Result = self._exchange(dialect, target).result(request)
             return result
 
-        with self._watched(), self.hold:
-            return self._with_fresh_key(attempt)
+        return self._guarded(attempt)
 
     def open_stream[Delta](self, dialect: object, deltas: Callable[[Exchange], Generator[Delta]]) -> "Started[Delta]":
         """The deltas of a streamed answer. The first has arrived when this returns: errors before it raise here."""
-        with self._watched(), self.hold:
-            return self._with_fresh_key(lambda target: Started(deltas(self._exchange(dialect, target))))
+        started = self._guarded(lambda target: Started(deltas(self._exchange(dialect, target))))
+        if self.progress.first is None:
+            self.progress.first = monotonic()
+        return started
 
-    def settle(self, usage: Usage, status: CallStatus = "ok") -> None:
-        """Book the usage, once whoever repeats the call, and tell logs and metrics."""
+    def settle(
+        self,
+        usage: Usage,
+        status: CallStatus = "ok",
+        delivered: Callable[[], AnyResult | None] = lambda: None,
+        error: TenantLLMError | None = None,
+    ) -> None:
+        """Book the usage, once whoever repeats the call, and tell logs, metrics and the tenant's traces.
+
+        What was ``delivered`` is asked for where that is traced, from another thread.
+        """
+        self.trace.ended(usage, status, delivered, error, self.progress.first_milliseconds())
         self.invocation.usage.settle(self.caller, self.config, usage, status, self.hold.reservation)
-        logs.call_done(self.config, usage, self._milliseconds(), status)
-        metrics.count_call(self.config, usage, self._milliseconds())
+        self.trace.wait()
+        ms, first_ms = self.progress.milliseconds(), self.progress.first_milliseconds()
+        logs.call_done(self.config, usage, ms, status, first_ms=first_ms, retries=self.progress.retries)
+        metrics.count_call(self.config, usage, ms, first_ms=first_ms)
+
+    def _guarded[Result](self, attempt: Callable[[Target], Result]) -> Result:
+        """An attempt within the model's circuit, and once that is closed, within the tenant's budgets."""
+
+        def held() -> Result:
+            with self.hold:
+                return self._with_fresh_key(attempt)
+
+        with self._watched():
+            return self.invocation.circuits.guarded(self.config, held)
 
     def _exchange(self, dialect: object, target: Target) -> Exchange:
-        return Exchange(dialect, target, self.invocation.transport, self.caller.deadline, self.invocation.sleep)
+        manner = Manner(tell=self._retried) if self.last else Manner(_PATIENCE, self._retried)
+        invocation = self.invocation
+        return Exchange(dialect, target, invocation.transport, self.caller.deadline, invocation.sleep, manner)
+
+    def _retried(self) -> None:
+        self.progress.retries += 1
+        metrics.count_retry(self.config)
 
     def _with_fresh_key[T](self, attempt: Callable[[Target], T]) -> T:
         target = self._target()
@@ -145,15 +248,26 @@ class OngoingCall:
         try:
             yield
         except TenantLLMError as error:
-            logs.call_failed(self.config, error, self._milliseconds())
-            if isinstance(error, ProviderError):
+            logs.call_failed(self.config, error, self.progress.milliseconds())
+            if isinstance(error, ProviderError) and not isinstance(error, CircuitOpen):
                 metrics.count_provider_error(self.config, error.code)
-                if self.unfailed.acquire(blocking=False):
+                if self.progress.unfailed.acquire(blocking=False):
+                    if self.progress.first is None and not self.caller.deadline.line.hung_up:
+                        self.trace.failed(error)  # beside the count, which takes as long
                     self.invocation.usage.failed(self.config)
             raise
 
-    def _milliseconds(self) -> float:
-        return (monotonic() - self.started) * 1000
+
+def _elsewhere(error: TenantLLMError) -> bool:
+    """Whether another model may answer what this one has failed with: it lies at the provider, or at the key for it."""
+    if isinstance(error, ProviderRejected):
+        return error.status == _NOT_FOUND and type(error) is ProviderRejected  # the provider has the model no longer
+    return isinstance(error, (ProviderError, CredentialMissing))
+
+
+def _unfit(error: TenantLLMError) -> bool:
+    """Whether a fallback could not be asked, which is not what the caller has to hear."""
+    return isinstance(error, (LookupFailed, InvalidRequest, UnsupportedModelType, BudgetExceeded))
 
 
 class Started[Delta](Iterator[Delta]):

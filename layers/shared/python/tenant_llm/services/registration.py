@@ -140,6 +140,33 @@ def place_provider(place: str) -> Provider:
     return row
 
 
+def check_fallback(address: str, asked: Sequence[str], model_type: ModelType, param: str) -> None:
+    """Refuse a fallback that is asked already, or whose vectors cannot be compared with those of the default.
+
+    Args:
+        address: the fallback.
+        asked: what is asked before it: the default, and its other fallbacks.
+        model_type: of the default.
+        param: where it was said.
+
+    Raises:
+        InvalidRequest: When it is refused.
+    """
+    if address in asked:
+        raise InvalidRequest(f"{param} is {address!r}: that is asked already", param=param)
+    if model_type is ModelType.EMBEDDING and _base_name(address) != _base_name(asked[0]):
+        raise InvalidRequest(
+            f"{param} is {address!r}: its vectors cannot be compared with those of {asked[0]!r}; name the same model "
+            "of another factory",
+            param=param,
+        )
+
+
+def _base_name(address: str) -> str:
+    """A model's name alone: ``BAAI/bge-m3@Xinference`` and ``bge-m3:latest@Ollama`` have the same."""
+    return address.rpartition("@")[0].rpartition("/")[2].partition(":")[0].casefold()
+
+
 def credential_fields(row: Provider, api_key: str | Mapping[str, str]) -> dict[str, str]:
     """The key as the named fields of the factory's credential, without spaces around the values.
 

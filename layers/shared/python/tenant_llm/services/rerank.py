@@ -9,7 +9,7 @@ from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.rerank import RerankRequest, RerankResult, best_first
 from tenant_llm.services.batches import batches, in_parallel, total_usage
-from tenant_llm.services.invocation import Invocation
+from tenant_llm.services.invocation import Invocation, OngoingCall
 
 
 class RerankService:
@@ -30,25 +30,29 @@ class RerankService:
                 refuse an empty document, some score it, some leave it out of the answer.
         """
         _check(request)
-        call = self._invocation.begin(caller, ModelType.RERANK, model, request)
-        dialect = call.dialect(load.rerank)
-        quirks, query = call.config.quirks, tokens.most_tokens(request.query)
-        weights = [query + tokens.most_tokens(document) for document in request.documents]
-        parts = batches(request.documents, quirks.max_batch, weights, quirks.max_batch_tokens)
-        top_n = request.top_n if len(parts) == 1 else None
-        results = in_parallel(
-            lambda part: call.exchange(dialect, part),
-            [replace(request, documents=part, top_n=top_n) for part in parts],
-        )
-        usage = total_usage(result.usage for result in results) or tokens.rerank_usage(request)
-        call.settle(usage)
-        offsets = [sum(len(part) for part in parts[:number]) for number in range(len(parts))]
-        ranked = best_first(
-            replace(item, index=offset + item.index)
-            for offset, result in zip(offsets, results, strict=True)
-            for item in result.ranked
-        )
-        return RerankResult(tuple(ranked[: request.top_n]), usage, call.config.address)
+        return self._invocation.answered(caller, ModelType.RERANK, model, request, lambda call: _ranked(call, request))
+
+
+def _ranked(call: OngoingCall, request: RerankRequest) -> RerankResult:
+    dialect = call.dialect(load.rerank)
+    quirks, query = call.config.quirks, tokens.most_tokens(request.query)
+    weights = [query + tokens.most_tokens(document) for document in request.documents]
+    parts = batches(request.documents, quirks.max_batch, weights, quirks.max_batch_tokens)
+    top_n = request.top_n if len(parts) == 1 else None
+    results = in_parallel(
+        lambda part: call.exchange(dialect, part),
+        [replace(request, documents=part, top_n=top_n) for part in parts],
+    )
+    usage = total_usage(result.usage for result in results) or tokens.rerank_usage(request)
+    offsets = [sum(len(part) for part in parts[:number]) for number in range(len(parts))]
+    ranked = best_first(
+        replace(item, index=offset + item.index)
+        for offset, result in zip(offsets, results, strict=True)
+        for item in result.ranked
+    )
+    best = RerankResult(tuple(ranked[: request.top_n]), usage, call.config.address)
+    call.settle(usage, delivered=lambda: best)
+    return best
 
 
 def _check(request: RerankRequest) -> None:

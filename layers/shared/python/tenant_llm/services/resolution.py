@@ -79,6 +79,7 @@ class Resolution:
         tenant = self._tenants.find(tenant_id)
         if tenant is None:
             raise TenantNotFound("Tenant not found", param="tenant_id")
+        fallbacks = () if model else tenant.fallbacks.get(model_type, ())
         model = model or tenant.defaults.get(model_type)
         if not model:
             raise ModelNotSet(f"Type of {model_type} model is not set.", param="model")
@@ -90,7 +91,8 @@ class Resolution:
             raise ModelNotAuthorized(f"Model({model}) not authorized", param="model")
         config = self._builtin(tenant_id, model_type, name) if row is None else _config_of(row, model_type)
         budgets = tuple(budget for budget in tenant.budgets if budget.model in (None, config.address))
-        return replace(config, budgets=budgets, tracing=tenant.tracing if LANGFUSE in tenant.credentials else None)
+        tracing = tenant.tracing if LANGFUSE in tenant.credentials else None
+        return replace(config, budgets=budgets, fallbacks=fallbacks, tracing=tracing)
 
     def _best(self, tenant_id: str, llm_name: str) -> TenantModel | None:
         """Of the tenant's rows of that bare name, the one of the highest catalogue rank, then by factory name."""

@@ -43,12 +43,16 @@ class Speech2TextService:
                 neither name nor type tells is for the provider to judge.
             PayloadTooLarge: When it is larger than the provider takes.
         """
-        call, dialect, request = self._begin(caller, model, request, source)
-        with hang_up_settled(call, lambda: _usage(TranscriptionResult(""))):
-            result = call.exchange(dialect, request)
-        usage = _usage(result)
-        call.settle(usage)
-        return replace(result, usage=usage, model=call.config.address)
+
+        def attempt(call: OngoingCall) -> TranscriptionResult:
+            dialect, asked = self._ready(call, request, source)
+            with hang_up_settled(call, lambda: _usage(TranscriptionResult(""))):
+                result = call.exchange(dialect, asked)
+            usage = _usage(result)
+            call.settle(usage, delivered=lambda: result)
+            return replace(result, usage=usage, model=call.config.address)
+
+        return self._invocation.answered(caller, ModelType.SPEECH2TEXT, model, request, attempt)
 
     def stream(
         self, caller: Caller, model: str | None, request: TranscriptionRequest, source: Link | None = None
@@ -68,31 +72,35 @@ class Speech2TextService:
                 f"response_format is {wanted!r}: a transcript is streamed as {', '.join(filter(None, _STREAMED))}",
                 param="response_format",
             )
-        call, dialect, request = self._begin(caller, model, request, source)
         params = {name: value for name, value in request.params.items() if value != "text" or name != "response_format"}
         streamed = replace(request, stream=True, params=params)
-        with hang_up_settled(call, lambda: _usage(TranscriptionResult(""))):
-            deltas = call.open_stream(dialect, lambda exchange: exchange.pieces(streamed, in_one_piece))
+
+        def attempt(call: OngoingCall) -> tuple[OngoingCall, Started[TranscriptionDelta]]:
+            dialect, asked = self._ready(call, streamed, source)
+            with hang_up_settled(call, lambda: _usage(TranscriptionResult(""))):
+                return call, call.open_stream(dialect, lambda exchange: exchange.pieces(asked, in_one_piece))
+
+        call, deltas = self._invocation.answered(caller, ModelType.SPEECH2TEXT, model, streamed, attempt)
         heard = _Heard()
         return Started(
             settled(
                 call,
                 _handed(deltas, heard),
-                lambda _: _usage(heard.result or TranscriptionResult(heard.text)),
+                lambda _: _usage(heard.whole()),
                 lambda usage: _last(heard, usage, call.config.address),
+                heard.whole,
             )
         )
 
-    def _begin(
-        self, caller: Caller, model: str | None, request: TranscriptionRequest, source: Link | None
-    ) -> tuple[OngoingCall, Speech2TextDialect, TranscriptionRequest]:
-        """The call, and what is asked with the audio in it, which the provider takes."""
-        call = self._invocation.begin(caller, ModelType.SPEECH2TEXT, model, request)
+    def _ready(
+        self, call: OngoingCall, request: TranscriptionRequest, source: Link | None
+    ) -> tuple[Speech2TextDialect, TranscriptionRequest]:
+        """The wire, and what is asked with the audio in it, which the provider takes."""
         dialect = call.dialect(load.speech2text)
         if source is not None:
-            request = replace(request, audio=self._links.fetch(source, caller.deadline, request.audio))
+            request = replace(request, audio=self._links.fetch(source, call.caller.deadline, request.audio))
         _check(request.audio, call.config.quirks, "file" if source is None else source.param)
-        return call, dialect, request
+        return dialect, request
 
 
 @dataclass(slots=True)
@@ -101,6 +109,10 @@ class _Heard:
 
     text: str = ""
     result: TranscriptionResult | None = None
+
+    def whole(self) -> TranscriptionResult:
+        """The provider's own result, else the text that came."""
+        return self.result or TranscriptionResult(self.text)
 
 
 def _handed(deltas: Started[TranscriptionDelta], heard: _Heard) -> Generator[TranscriptionDelta]:
@@ -116,8 +128,7 @@ def _handed(deltas: Started[TranscriptionDelta], heard: _Heard) -> Generator[Tra
 
 
 def _last(heard: _Heard, usage: Usage, address: str) -> TranscriptionDelta:
-    result = heard.result or TranscriptionResult(heard.text)
-    return TranscriptionDelta(result=replace(result, usage=usage, model=address))
+    return TranscriptionDelta(result=replace(heard.whole(), usage=usage, model=address))
 
 
 def _check(audio: File, quirks: Quirks, param: str) -> None:

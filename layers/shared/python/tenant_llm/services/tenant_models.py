@@ -94,20 +94,36 @@ class TenantModelsService:
         self._tenants.delete(tenant_id)
         self._secrets.delete(tenant_id)  # again, for a key that was put in between
 
-    def set_defaults(self, tenant_id: str, changes: Mapping[ModelType, str | None]) -> Tenant:
-        """Name the models to use where a call names none; ``None`` takes a default away, types not given stay.
+    def set_defaults(
+        self,
+        tenant_id: str,
+        changes: Mapping[ModelType, str | None],
+        fallbacks: Mapping[ModelType, Sequence[str]] | None = None,
+    ) -> Tenant:
+        """Name the models to use where a call names none, and those to ask in their place where they do not answer.
+
+        ``None`` takes a default away and its fallbacks with it, an empty list the fallbacks; types not given stay.
 
         Raises:
             TenantNotFound: When there is no such tenant.
-            InvalidRequest: When the tenant cannot call that model as that type; ``param`` names the default's field.
+            InvalidRequest: When the tenant cannot call a model as that type, or a fallback is told twice, has no
+                default, or makes vectors that cannot be compared with the default's; ``param`` names the field.
         """
-        self.tenant(tenant_id)
+        tenant, fallbacks = self.tenant(tenant_id), fallbacks or {}
         checked = {
-            model_type: None if model is None else self._callable(tenant_id, model_type, model)
+            model_type: None
+            if model is None
+            else self._callable(tenant_id, model_type, model, DEFAULT_FIELDS[model_type])
             for model_type, model in changes.items()
         }
-        if checked:
-            self._tenants.set_defaults(tenant_id, checked)
+        lists = dict(tenant.fallbacks)
+        for model_type in {*checked, *fallbacks}:
+            default = {**tenant.defaults, **checked}.get(model_type)
+            kept = lists.pop(model_type, ()) if default else ()
+            if models := fallbacks.get(model_type, kept):
+                lists[model_type] = self._fallbacks(tenant_id, model_type, default, models)
+        if checked or fallbacks:
+            self._tenants.set_defaults(tenant_id, checked, lists)
         return self.tenant(tenant_id)
 
     def models(self, tenant_id: str) -> list[TenantModel]:
@@ -153,13 +169,19 @@ class TenantModelsService:
         Raises:
             TenantNotFound: When there is no such tenant.
             NotFound: When the tenant has no such model.
-            Conflict: When it is one of the tenant's defaults.
+            Conflict: When it is one of the tenant's defaults, or of their fallbacks.
         """
         tenant = self.tenant(tenant_id)
         for model_type, default in tenant.defaults.items():
             if default == address:
                 raise Conflict(
                     f"model {address!r} is the tenant's default {DEFAULT_FIELDS[model_type]!r}: change that first",
+                    param="model",
+                )
+        for model_type, fallbacks in tenant.fallbacks.items():
+            if address in fallbacks:
+                raise Conflict(
+                    f"model {address!r} is a fallback of {DEFAULT_FIELDS[model_type]!r}: change that first",
                     param="model",
                 )
         if not self._rows.delete(tenant_id, address):
@@ -266,9 +288,23 @@ class TenantModelsService:
         row = provider(name.factory or "")
         return row is not None and row.builtin and row.model(name.llm_name) is not None
 
-    def _callable(self, tenant_id: str, model_type: ModelType, model: str) -> str:
-        """The address of a model, as calls will find it."""
-        param = DEFAULT_FIELDS[model_type]
+    def _fallbacks(
+        self, tenant_id: str, model_type: ModelType, default: str | None, models: Sequence[str]
+    ) -> tuple[str, ...]:
+        """The addresses of a default's fallbacks, as calls will find them."""
+        field = f"fallbacks.{DEFAULT_FIELDS[model_type]}"
+        if default is None:
+            raise InvalidRequest(f"{field} is {[*models]!r}: there is no default to fall back from", param=field)
+        asked = [default]
+        for number, model in enumerate(models):
+            param = f"{field}[{number}]"
+            address = self._callable(tenant_id, model_type, model, param)
+            registration.check_fallback(address, asked, model_type, param)
+            asked.append(address)
+        return tuple(asked[1:])
+
+    def _callable(self, tenant_id: str, model_type: ModelType, model: str, param: str) -> str:
+        """The address of a model, as calls will find it; ``param`` names where it was said."""
         if not model:
             raise InvalidRequest(f"{param} is {model!r}: not a model; null takes the default away", param=param)
         try:

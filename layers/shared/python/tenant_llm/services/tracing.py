@@ -1,12 +1,12 @@
 """Telling the tenants' Langfuse of calls: what is told is queued, beside the settlement, and a function sends it on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Literal
+from typing import Literal, override
 
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.errors import TenantLLMError
@@ -26,6 +26,9 @@ from tenant_llm.telemetry import logs, metrics
 _SECONDS = 0.3
 
 
+type Status = CallStatus | Literal["failed"]
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -36,19 +39,54 @@ class Tracing:
     def __init__(self, queue: TraceQueue | None, now: Callable[[], datetime] = _now) -> None:
         self._queue = queue
         self._now = now
-        self._prepared: Future[None] | None = None
+        self._prepared = False
 
     def begin(self, caller: Caller, config: ModelConfig, request: AnyRequest, attempt: int = 0) -> "Trace":
         """The trace of an attempt at a call, which begins now."""
         if self._queue is None or config.tracing is None:
-            return Trace(None)
-        if self._prepared is None:  # while the provider is at work
-            self._prepared = begun(self._queue.prepare)
-        return Trace(_Traced(self._queue, self._now, caller, config, config.tracing, request, attempt, self._now()))
+            return _UNTRACED
+        if not self._prepared:  # while the provider is at work
+            self._prepared = True
+            _beside(config, self._queue.prepare)
+        return _Traced(self._queue, self._now, caller, config, config.tracing, request, attempt, self._now())
+
+
+class Trace:
+    """One attempt at a call, told once, when it ends. This one tells nothing: of a tenant without Langfuse."""
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """What an attempt fails with is told."""
+        try:
+            yield
+        except TenantLLMError as error:
+            self.failed(error)
+            self.wait()
+            raise
+
+    def ended(
+        self,
+        usage: Usage | None,
+        status: Status,
+        delivered: Callable[[], AnyResult | None],
+        error: TenantLLMError | None,
+        first_ms: float | None,
+    ) -> None:
+        """Begin to tell how it ended, if nobody has; ``first_ms`` is when the first piece of a stream came."""
+
+    def failed(self, error: TenantLLMError) -> None:
+        """Begin to tell what it failed with, before anything was delivered."""
+        self.ended(None, "failed", lambda: None, error, None)
+
+    def wait(self) -> None:
+        """Let what was begun come to its end, if that is soon. Never raises."""
+
+
+_UNTRACED = Trace()
 
 
 @dataclass(slots=True)
-class _Traced:
+class _Traced(Trace):
     """What is known of an attempt before it ends."""
 
     queue: TraceQueue
@@ -59,100 +97,91 @@ class _Traced:
     request: AnyRequest
     attempt: int
     started_at: datetime
-    first_token_at: datetime | None = None
+    sent: Future[None] | None = field(default=None, init=False)
+    until: float = field(default=0.0, init=False)
 
-
-@dataclass(slots=True)
-class Trace:
-    """One attempt at a call, told once, when it ends; of a tenant without Langfuse nothing is told and nothing costs.
-
-    ``delivered`` and ``failed`` begin to send; ``wait`` ends that.
-    """
-
-    _traced: _Traced | None
-    _sent: Future[None] | None = field(default=None, init=False)
-    _until: float = field(default=0.0, init=False)
-
-    def first_piece(self) -> None:
-        """The first piece of a streamed answer is there."""
-        if self._traced is not None and self._traced.first_token_at is None:
-            self._traced.first_token_at = self._traced.now()
-
-    def delivered(self, result: AnyResult | None, usage: Usage, status: CallStatus = "ok") -> None:
-        """The call has ended, with this result, or what there is of it; ``None`` where nothing was delivered."""
-        self._end(status, result, usage, None)
-
-    def failed(self, error: TenantLLMError) -> None:
-        """The call has failed."""
-        self._end("failed", None, None, error)
-
-    def wait(self) -> None:
-        """Let what was begun come to its end, if that is soon. Never raises."""
-        if self._sent is None or self._traced is None:
-            return
-        sent, self._sent = self._sent, None
-        try:
-            ended_within(max(0.0, self._until - monotonic()), sent)
-        except Exception as error:  # noqa: BLE001 (a call is more than what is told of it)
-            logs.untraced(self._traced.config, error)
-            metrics.count_untraced()
-
-    def _end(
+    @override
+    def ended(
         self,
-        status: CallStatus | Literal["failed"],
-        result: AnyResult | None,
         usage: Usage | None,
+        status: Status,
+        delivered: Callable[[], AnyResult | None],
         error: TenantLLMError | None,
+        first_ms: float | None,
     ) -> None:
-        traced = self._traced
-        if traced is None or self._until:
+        if self.until:
             return
-        self._until = monotonic() + _SECONDS
-        self._sent = begun(partial(_send, traced, traced.now(), status, result, usage, error))
+        self.until, at = monotonic() + _SECONDS, self.now()
 
+        def send() -> None:
+            self.queue.send(self._generation(usage, status, delivered(), error, first_ms, at))
 
-def _send(
-    traced: _Traced,
-    ended_at: datetime,
-    status: CallStatus | Literal["failed"],
-    result: AnyResult | None,
-    usage: Usage | None,
-    error: TenantLLMError | None,
-) -> None:
-    caller, config, content = traced.caller, traced.config, traced.content
-    context, change = caller.context, masked if content == "masked" else str
-    traced.queue.send(
-        Generation(
-            tenant_id=config.tenant_id,
-            request_id=caller.request_id,
+        self.sent = _beside(self.config, send)
+
+    @override
+    def wait(self) -> None:
+        sent, self.sent = self.sent, None
+        if sent is None:
+            return
+        try:
+            ended_within(max(0.0, self.until - monotonic()), sent)
+        except Exception as error:  # noqa: BLE001 (a call is more than what is told of it)
+            _lost(self.config, error)
+
+    def _generation(
+        self,
+        usage: Usage | None,
+        status: Status,
+        result: AnyResult | None,
+        error: TenantLLMError | None,
+        first_ms: float | None,
+        ended_at: datetime,
+    ) -> Generation:
+        context, silent = self.caller.context, self.content == "none"
+        return Generation(
+            tenant_id=self.config.tenant_id,
+            request_id=self.caller.request_id,
             context=context,
-            span_id=span_id(config.tenant_id, context.trace_id, caller.request_id, traced.attempt),
-            model_type=config.model_type,
-            factory=config.factory,
-            llm_name=config.llm_name,
-            started_at=traced.started_at,
+            span_id=span_id(self.config.tenant_id, context.trace_id, self.caller.request_id, self.attempt),
+            model_type=self.config.model_type,
+            factory=self.config.factory,
+            llm_name=self.config.llm_name,
+            started_at=self.started_at,
             ended_at=ended_at,
             status=status,
-            first_token_at=traced.first_token_at,
-            parameters=_parameters(traced.request, content, change),
-            input=None if content == "none" else told(asked(traced.request), change),
-            output=None if content == "none" or result is None else told(answered(result), change),
+            first_token_at=None if first_ms is None else self.started_at + timedelta(milliseconds=first_ms),
+            parameters=self._parameters(),
+            input=None if silent else self._told(asked(self.request)),
+            output=None if silent or result is None else self._told(answered(result)),
             finish_reasons=finish_reasons(result),
             usage=usage,
-            error=None if error is None else _error(error, content, change),
+            error=None if error is None else self._error(error),
         )
-    )
+
+    def _told(self, value: Json) -> Json:
+        return told(value, masked if self.content == "masked" else str)
+
+    def _parameters(self) -> dict[str, Json]:
+        """How the model was asked; a parameter may hold words, so that without content numbers alone are told."""
+        given = parameters(self.request)
+        if self.content == "none":
+            return {name: value for name, value in given.items() if isinstance(value, bool | int | float)}
+        return {name: self._told(value) for name, value in given.items()}
+
+    def _error(self, error: TenantLLMError) -> TraceError:
+        """A provider's words may quote the prompt."""
+        message = None if self.content == "none" else self._told(error.message)
+        return TraceError(type(error).__name__, error.code, error.status, message)
 
 
-def _parameters(request: AnyRequest, content: Content, change: Callable[[str], str]) -> dict[str, Json]:
-    """How the model was asked; a parameter may hold words, too, so that without content numbers alone are told."""
-    given = parameters(request)
-    if content == "none":
-        return {name: value for name, value in given.items() if isinstance(value, bool | int | float)}
-    return {name: told(value, change) for name, value in given.items()}
+def _beside(config: ModelConfig, work: Callable[[], None]) -> Future[None] | None:
+    try:
+        return begun(work)
+    except RuntimeError as error:  # no more threads
+        _lost(config, error)
+        return None
 
 
-def _error(error: TenantLLMError, content: Content, change: Callable[[str], str]) -> TraceError:
-    """A provider's words may quote the prompt."""
-    message = None if content == "none" else told(error.message, change)
-    return TraceError(type(error).__name__, error.code, error.status, message)
+def _lost(config: ModelConfig, error: Exception) -> None:
+    logs.untraced(config, error)
+    metrics.count_untraced()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 
 from tenant_llm.dialects import load
@@ -16,6 +16,7 @@ from tenant_llm.domain.link import Link
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.passages import passages, utf8_size
 from tenant_llm.domain.quirks import Quirks
+from tenant_llm.domain.trace_content import SpokenSize
 from tenant_llm.domain.tts import SpeechDelta, SpeechRequest, SpeechResult, in_one_piece
 from tenant_llm.domain.usage import Usage, reported
 from tenant_llm.services.audio_url import AudioLinks
@@ -26,11 +27,12 @@ from tenant_llm.services.settling import hang_up_settled, settled
 
 @dataclass(slots=True)
 class _Passage:
-    """A text that a provider was given to speak, what it has told of the usage, and whether it has come to the end."""
+    """A text that a provider was given to speak, what it has told of the usage, whether it is whole, and its bytes."""
 
     text: str
     usage: Usage | None = None
     whole: bool = False
+    heard: int = 0
 
 
 class SpeechStream(Started[SpeechDelta]):
@@ -63,27 +65,32 @@ class TtsService:
         Raises:
             InvalidRequest: When there is no text, or too much of it for a format whose parts cannot be put together.
         """
-        call, parts = self._begin(caller, model, request)
-        dialect = call.dialect(load.tts)
-        if target is not None:
-            self._links.check(target)
-        begun: list[_Passage] = []
 
-        def spoken(part: SpeechRequest) -> SpeechResult:
-            begun.append(_Passage(part.text))
-            return call.exchange(dialect, part)
+        def attempt(call: OngoingCall) -> SpeechResult:
+            parts = _parts(call, request)
+            dialect = call.dialect(load.tts)
+            if target is not None:
+                self._links.check(target)
+            begun: list[_Passage] = []
 
-        with hang_up_settled(call, lambda: _usage(begun)):
-            results = in_parallel(spoken, parts)
-        result = replace(results[0], audio=joined([part.audio for part in results], results[0].content_type))
-        usage = _usage(
-            [_Passage(part.text, result.usage, whole=True) for part, result in zip(parts, results, strict=True)]
-        )
-        call.settle(usage)
+            def spoken(part: SpeechRequest) -> SpeechResult:
+                begun.append(_Passage(part.text))
+                return call.exchange(dialect, part)
+
+            with hang_up_settled(call, lambda: _usage(begun)):
+                results = in_parallel(spoken, parts)
+            whole = [_Passage(part.text, one.usage, whole=True) for part, one in zip(parts, results, strict=True)]
+            audio, usage = joined([one.audio for one in results], results[0].content_type), _usage(whole)
+            result = replace(results[0], audio=audio, usage=usage, model=call.config.address)
+            call.settle(usage, delivered=lambda: result)
+            return result
+
+        result = self._answered(caller, model, request, attempt)
         if target is not None:
-            already = f"; the speech was made and is counted ({usage.total_tokens} tokens)"
+            used = result.usage.total_tokens if result.usage else 0
+            already = f"; the speech was made and is counted ({used} tokens)"
             self._links.upload(target, result.audio, result.content_type, caller.deadline, already)
-        return replace(result, usage=usage, model=call.config.address)
+        return result
 
     def stream(self, caller: Caller, model: str | None, request: SpeechRequest) -> SpeechStream:
         """The audio as it arrives; the last delta has none and carries the usage, when the call is settled.
@@ -95,12 +102,11 @@ class TtsService:
         Raises:
             InvalidRequest: As ``invoke`` does.
         """
-        call, parts = self._begin(caller, model, request)
-        dialect = call.dialect(load.tts)
         begun: list[_Passage] = []
 
-        def opened(part: SpeechRequest) -> Started[SpeechDelta]:
+        def opened(call: OngoingCall, part: SpeechRequest) -> Started[SpeechDelta]:
             caller.deadline.timeout(0)  # where nobody listens any longer nothing more is asked for
+            dialect = call.dialect(load.tts)
             begun.append(_Passage(part.text))
             try:
                 return call.open_stream(dialect, lambda exchange: exchange.pieces(part, in_one_piece))
@@ -108,26 +114,34 @@ class TtsService:
                 begun.pop()
                 raise
 
-        with hang_up_settled(call, lambda: _usage(begun)):
-            first = opened(parts[0])
+        def attempt(call: OngoingCall) -> tuple[OngoingCall, list[SpeechRequest], Started[SpeechDelta]]:
+            parts = _parts(call, request)
+            with hang_up_settled(call, lambda: _usage(begun)):
+                return call, parts, opened(call, parts[0])
+
+        call, parts, first = self._answered(caller, model, request, attempt)
         silence = SpeechDelta(content_type=(first.first or SpeechDelta()).content_type, model=call.config.address)
         return SpeechStream(
             settled(
                 call,
-                _spoken(opened, first, parts, begun, silence),
+                _spoken(partial(opened, call), first, parts, begun, silence),
                 lambda _: _usage(begun),
                 lambda usage: replace(silence, usage=usage),
+                lambda: SpokenSize(sum(passage.heard for passage in begun), silence.content_type),
             )
         )
 
-    def _begin(
-        self, caller: Caller, model: str | None, request: SpeechRequest
-    ) -> tuple[OngoingCall, list[SpeechRequest]]:
-        """The call, and the text as the provider takes it."""
+    def _answered[Result](
+        self, caller: Caller, model: str | None, request: SpeechRequest, attempt: Callable[[OngoingCall], Result]
+    ) -> Result:
         if not request.text.strip():
             raise InvalidRequest(f"input is {request.text!r}: there is nothing to speak", param="input")
-        call = self._invocation.begin(caller, ModelType.TTS, model, request)
-        return call, [replace(request, text=text) for text in _passages(request, call.config.quirks)]
+        return self._invocation.answered(caller, ModelType.TTS, model, request, attempt)
+
+
+def _parts(call: OngoingCall, request: SpeechRequest) -> list[SpeechRequest]:
+    """The text as the provider takes it."""
+    return [replace(request, text=text) for text in _passages(request, call.config.quirks)]
 
 
 def _spoken(
@@ -152,6 +166,7 @@ def _heard(deltas: Iterable[SpeechDelta], passage: _Passage) -> Iterator[bytes]:
     for delta in deltas:
         passage.usage = delta.usage or passage.usage
         if delta.audio:
+            passage.heard += len(delta.audio)
             yield delta.audio
 
 

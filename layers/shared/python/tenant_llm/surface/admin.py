@@ -68,7 +68,8 @@ def delete_tenant(call: Call, service: "TenantModelsService") -> Answer:
 
 def set_defaults(call: Call, service: "TenantModelsService") -> Answer:
     """The tenant, with its defaults as they are now."""
-    return Answer(_tenant(service.set_defaults(_tenant_id(call), ask(DefaultsBody, call).changes())))
+    body = ask(DefaultsBody, call)
+    return Answer(_tenant(service.set_defaults(_tenant_id(call), body.changes(), body.fallback_changes())))
 
 
 def list_tenant_models(call: Call, service: "TenantModelsService") -> Answer:
@@ -163,6 +164,7 @@ def _tenant(tenant: Tenant) -> JsonObject:
         "tenant_id": tenant.tenant_id,
         "name": tenant.name,
         **{name: tenant.defaults.get(model_type) for model_type, name in DEFAULT_FIELDS.items()},
+        "fallbacks": {DEFAULT_FIELDS[model_type]: [*models] for model_type, models in tenant.fallbacks.items()},
         "credentials": dict(tenant.credentials),
         "tracing": {"content": tenant.tracing},
     }

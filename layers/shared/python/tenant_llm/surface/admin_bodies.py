@@ -1,5 +1,7 @@
 """The bodies that an operator sends. An unknown field is an error: a misspelt one must not pass silently."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from tenant_llm.domain.budget import Budget, Period
@@ -22,6 +24,22 @@ class TenantBody(BaseModel):
     tenant_id: str | None = None
 
 
+type Fallbacks = Annotated[list[Annotated[str, Field(min_length=1, max_length=512)]], Field(max_length=10)]
+
+
+class FallbacksBody(BaseModel):
+    """By default field the addresses to ask, in that order, where the default does not answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    llm_id: Fallbacks | None = None
+    embd_id: Fallbacks | None = None
+    asr_id: Fallbacks | None = None
+    img2txt_id: Fallbacks | None = None
+    rerank_id: Fallbacks | None = None
+    tts_id: Fallbacks | None = None
+
+
 class DefaultsBody(BaseModel):
     """Addresses by default field; ``null`` clears, a field that is not there stays as it was."""
 
@@ -31,10 +49,16 @@ class DefaultsBody(BaseModel):
     img2txt_id: str | None = None
     rerank_id: str | None = None
     tts_id: str | None = None
+    fallbacks: FallbacksBody | None = None
 
     def changes(self) -> dict[ModelType, str | None]:
         """The fields that were sent, by model type."""
         return {kind: getattr(self, name) for kind, name in DEFAULT_FIELDS.items() if name in self.model_fields_set}
+
+    def fallback_changes(self) -> dict[ModelType, list[str]]:
+        """The fallbacks that were sent, by model type; an empty list, or null, takes them away."""
+        sent = self.fallbacks.model_fields_set if self.fallbacks else set()
+        return {kind: getattr(self.fallbacks, name) or [] for kind, name in DEFAULT_FIELDS.items() if name in sent}
 
 
 class _BodyWithKey(BaseModel):

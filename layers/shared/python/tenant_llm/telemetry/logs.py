@@ -37,14 +37,24 @@ def context(**keys: str) -> Generator[None]:
         _context.reset(token)
 
 
-def call_done(config: ModelConfig, usage: Usage, ms: float, status: CallStatus = "ok") -> None:
-    """A call was answered and settled; ``ms`` is how long it took."""
+def call_done(
+    config: ModelConfig,
+    usage: Usage,
+    ms: float,
+    status: CallStatus = "ok",
+    *,
+    first_ms: float | None = None,
+    retries: int = 0,
+) -> None:
+    """A call was answered and settled; ``ms`` is how long it took, ``first_ms`` how long the first piece of it."""
     _write(
         "info",
         "call",
         **_model(config),
         status=status,
         ms=round(ms),
+        first_ms=None if first_ms is None else round(first_ms),
+        retries=retries,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
@@ -65,6 +75,16 @@ def call_failed(config: ModelConfig, error: TenantLLMError, ms: float) -> None:
         status=error.status,
         ms=round(ms),
     )
+
+
+def fell_back(config: ModelConfig, error: TenantLLMError) -> None:
+    """A tenant's default, or a fallback of it, cannot answer, and the next model is asked."""
+    _write("warning", "fell back", **_model(config), error=type(error).__name__, code=error.code)
+
+
+def circuit(config: ModelConfig, state: str) -> None:
+    """A circuit changed its state: ``open``, ``half_open`` or ``closed``."""
+    _write("warning", "circuit", state=state, **_model(config))
 
 
 def over_budget(config: ModelConfig, budget: Budget, kind: Literal["soft", "hard"]) -> None:

@@ -16,15 +16,37 @@ from tenant_llm.settings import in_lambda
 _NAMESPACE = "TenantLLM"
 
 
-def count_call(config: ModelConfig, usage: Usage, ms: float) -> None:
+def count_call(config: ModelConfig, usage: Usage, ms: float, *, first_ms: float | None = None) -> None:
     """A call was answered: it, its tokens and its milliseconds."""
     counts = {"Calls": 1, "InputTokens": usage.input_tokens, "OutputTokens": usage.output_tokens}
-    _write(_model(config), counts, {"Latency": ms})
+    times = {"Latency": ms} if first_ms is None else {"Latency": ms, "FirstToken": first_ms}
+    _write(_model(config), counts, times)
 
 
 def count_provider_error(config: ModelConfig, code: str) -> None:
     """A call failed at the provider; ``code`` is the error's stable word."""
     _write({**_model(config), "code": code}, {"ProviderErrors": 1})
+
+
+def count_retry(config: ModelConfig) -> None:
+    """A request to a provider was tried again."""
+    _write(_model(config), {"Retries": 1})
+
+
+def count_fallback(config: ModelConfig) -> None:
+    """A model could not answer, and the next one was asked."""
+    _write(_model(config), {"Fallbacks": 1})
+
+
+def count_circuit(config: ModelConfig, state: str) -> None:
+    """A circuit changed its state."""
+    if state == "open":
+        _write(_model(config), {"CircuitOpened": 1})
+
+
+def count_short_circuit(config: ModelConfig) -> None:
+    """A call was refused because its circuit is open."""
+    _write(_model(config), {"ShortCircuited": 1})
 
 
 def count_queued() -> None:

@@ -24,6 +24,10 @@ from tenant_llm.domain.wire import WireResponse
 
 _REDIRECTS = range(300, 400)
 _SHORTEST_SECRET = 8
+# Gateways before a server that is down or has no room, whoever asks: RFC 9110, 15.6; 520 to 526 are Cloudflare's
+# (https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/), 529 Anthropic's
+# (https://docs.anthropic.com/en/api/errors). Not 500, which one request alone may bring about.
+_OUTAGES = frozenset({502, 503, 504, *range(520, 527), 529})
 
 _UNREACHABLE = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
 _SILENT = (httpcore.ReadTimeout, httpcore.WriteTimeout)
@@ -51,6 +55,7 @@ def _of(error: Exception, host: str, deadline: Deadline) -> TenantLLMError:
     if isinstance(error, _UNREACHABLE) and deadline.remaining() > 0:
         unreachable = ProviderUnavailable(f"no connection to the provider at {host!r}: {error}")
         # A wrong certificate will not pass. The pool cuts the cause off and keeps it as an argument.
+        unreachable.outage = True
         unreachable.retryable = not any(isinstance(told, SSLCertVerificationError) for told in error.args)
         return unreachable
     if isinstance(error, (*_UNREACHABLE, *_SILENT)):
@@ -72,6 +77,8 @@ def status_error(response: WireResponse, credential: Credential, parse_error: Pa
     headers = {"date": formatdate(usegmt=True), **response.headers}
     content = _without_secrets(response.content, credential)
     error = answer_error(WireResponse(response.status, content, headers), parse_error)
+    if isinstance(error, ProviderUnavailable):
+        error.outage = response.status in _OUTAGES
     if headers.get("x-should-retry", "").lower() == "false":
         error.retryable = False
     return error

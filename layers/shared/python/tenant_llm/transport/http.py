@@ -23,7 +23,7 @@ from tenant_llm.transport.answer import Answer
 from tenant_llm.transport.client import SIGN, build_client, trusted_origin
 from tenant_llm.transport.errors import status_error, translated
 from tenant_llm.transport.network import Budget
-from tenant_llm.transport.retry import Retry
+from tenant_llm.transport.retry import Manner, Retry
 
 _FRAMES: Mapping[Framing, Callable[[Iterable[bytes]], Iterator[ServerEvent]]] = {
     "sse": sse.sse,
@@ -38,6 +38,7 @@ class _Call:
     target: Target
     deadline: Deadline
     parse_error: ParseError | None
+    manner: Manner | None = None
 
 
 class HttpTransport:
@@ -62,9 +63,14 @@ class HttpTransport:
         self._lock = Lock()
 
     def send(
-        self, wire: WireRequest, target: Target, deadline: Deadline, parse_error: ParseError | None = None
+        self,
+        wire: WireRequest,
+        target: Target,
+        deadline: Deadline,
+        parse_error: ParseError | None = None,
+        manner: Manner | None = None,
     ) -> WireResponse:
-        """The whole answer, of a status 2xx.
+        """The whole answer, of a status 2xx; ``manner`` says how it is tried again.
 
         Raises:
             ProviderError: When the provider refuses, fails, cannot be reached or breaks off.
@@ -72,13 +78,18 @@ class HttpTransport:
             CredentialMissing: When the credential lacks the field that the wire's ``auth`` names.
             InvalidRequest: When the URL may not be dialled, or the request is not valid HTTP.
         """
-        opened = self._open(_Call(wire, target, deadline, parse_error), lambda answer: answer)
+        opened = self._open(_Call(wire, target, deadline, parse_error, manner), lambda answer: answer)
         with opened as answer:
             return answer.whole()
 
     @contextmanager
     def stream(
-        self, wire: WireRequest, target: Target, deadline: Deadline, parse_error: ParseError | None = None
+        self,
+        wire: WireRequest,
+        target: Target,
+        deadline: Deadline,
+        parse_error: ParseError | None = None,
+        manner: Manner | None = None,
     ) -> Iterator[Iterator[ServerEvent]]:
         """The events of an answer as they arrive; the first is there on entry, leaving hangs up.
 
@@ -97,12 +108,17 @@ class HttpTransport:
                 _refuse_passing_fault(event, answer.headers)
             return chain(first, arriving)
 
-        with self._open(_Call(wire, target, deadline, parse_error), events) as arriving:
+        with self._open(_Call(wire, target, deadline, parse_error, manner), events) as arriving:
             yield arriving
 
     @contextmanager
     def stream_bytes(
-        self, wire: WireRequest, target: Target, deadline: Deadline, parse_error: ParseError | None = None
+        self,
+        wire: WireRequest,
+        target: Target,
+        deadline: Deadline,
+        parse_error: ParseError | None = None,
+        manner: Manner | None = None,
     ) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
         """The headers (names in lower case) and the body as it arrives; else as ``stream``."""
 
@@ -110,7 +126,7 @@ class HttpTransport:
             arriving = answer.chunks()
             return answer.headers, chain(list(islice(arriving, 1)), arriving)
 
-        with self._open(_Call(wire, target, deadline, parse_error), body) as opened:
+        with self._open(_Call(wire, target, deadline, parse_error, manner), body) as opened:
             yield opened
 
     def close(self) -> None:
@@ -131,7 +147,7 @@ class HttpTransport:
                 stack.pop_all()
                 return answer, begun
 
-        answer, begun = self._retry.run(attempt, call.deadline)
+        answer, begun = self._retry.run(attempt, call.deadline, call.manner)
         with answer:
             yield begun
             answer.finish()

@@ -13,6 +13,14 @@ _LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How one call is tried again: the longest wait that it is worth, in seconds, and whom to tell of each try."""
+
+    longest_wait: float = _LONGEST_WAIT
+    tell: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """At most ``attempts`` calls; ``sleep`` (of seconds) and ``jitter`` (in [0, 1)) are seams for tests.
 
@@ -27,22 +35,24 @@ class Retry:
     sleep: Callable[[float], None] | None = None
     jitter: Callable[[], float] = random
 
-    def run[T](self, attempt: Callable[[], T], deadline: Deadline) -> T:
+    def run[T](self, attempt: Callable[[], T], deadline: Deadline, manner: Manner | None = None) -> T:
         """The result of the first attempt that succeeds.
 
         Raises:
             TenantLLMError: What the last attempt raised: an error that repeating does not help, the last one allowed,
-                or one after which waiting would take longer than a minute or than the deadline leaves. Its
-                ``retry_after`` tells the caller then.
+                or one after which waiting would take longer than the manner allows (a minute, if none is given) or
+                than the deadline leaves. Its ``retry_after`` tells the caller then.
         """
+        manner = manner or Manner()
         for failed in range(self.attempts - 1):
             try:
                 return attempt()
             except TenantLLMError as error:
                 wait = self._wait(failed, error)
-                if not error.retryable or wait > _LONGEST_WAIT or wait >= deadline.remaining():
+                if not error.retryable or wait > manner.longest_wait or wait >= deadline.remaining():
                     raise
             (self.sleep or deadline.pause)(wait)
+            manner.tell()
         return attempt()
 
     def _wait(self, failed: int, error: TenantLLMError) -> float:
