@@ -1,6 +1,8 @@
 """From the queue to the tenants' Langfuse: each with its own keys, whatever becomes of the others."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +27,7 @@ from tenant_llm.repositories.trace_queue import TraceQueue
 from tenant_llm.services import trace_export
 from tenant_llm.settings import settings
 from tests.support.aws import Aws
-from tests.support.events import load_event
+from tests.support.events import FOLDER, load_event
 from tests.support.functions import LambdaContext
 from tests.support.langfuse import LangfuseServer
 
@@ -223,6 +225,32 @@ def test_a_dead_a_slow_and_a_failing_langfuse_cost_their_own_tenants_alone(
     assert len(good.spans) == 2
     assert len(slow.server.requests) == 1
     assert len(failing.server.requests) == 2
+
+
+def test_tenants_that_come_first_at_once_get_all_of_their_spans(bundle: Aws, langfuses: Langfuses) -> None:
+    servers = {f"tenant{number}": langfuses() for number in range(6)}
+    for name, server in servers.items():
+        tenant(server, name)
+    program = (
+        "import sys, json; from functions.export_traces.handler import handler;"
+        "from tests.support.functions import LambdaContext;"
+        "print(handler(json.load(sys.stdin), LambdaContext()))"
+    )
+    bodies = enumerate(encode(replace(_CALL, tenant_id=name)) for name in servers)
+    event = {"Records": [record({"MessageId": f"m{n}", "ReceiptHandle": "h", "Body": body}) for n, body in bodies]}
+
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=FOLDER.parent,
+        env={**bundle.env, "ALLOW_PRIVATE_PROVIDERS": "true", "PATH": "/usr/bin", "PYTHONPATH": str(FOLDER.parent)},
+        input=json.dumps(event),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert answer.stdout.strip() == "{'batchItemFailures': []}"
+    assert [len(server.spans) for server in servers.values()] == [1] * 6
 
 
 def test_there_are_no_more_threads_than_at_first(bundle: Aws, langfuse: LangfuseServer) -> None:

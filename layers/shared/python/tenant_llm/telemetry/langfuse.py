@@ -46,6 +46,7 @@ _NUMBERS = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_pena
 _HALF = 16
 _RESOURCE = {"service.name": "tenant-llm"}
 _CLIENTS = 64
+_building = Lock()
 
 
 def host(credential: Credential) -> str:
@@ -154,8 +155,13 @@ class _Exporter(SpanExporter):
         return True
 
 
-@cache
 def _recorder() -> _Recorder:
+    with _building:  # a second one would get the first one's resources, and no spans
+        return _the_recorder()
+
+
+@cache
+def _the_recorder() -> _Recorder:
     return _Recorder()
 
 
