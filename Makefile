@@ -57,8 +57,8 @@ types: setup ## mypy, strict
 arch: setup ## who may import whom
 	@$(BIN)/lint-imports --no-cache
 
-template: setup ## cfn-lint on template.yaml
-	@$(BIN)/cfn-lint template.yaml
+template: setup ## cfn-lint on template.yaml and monitoring.yaml
+	@$(BIN)/cfn-lint template.yaml monitoring.yaml
 
 lock: setup ## renew uv.lock and what is made from it
 	@$(UV) lock --upgrade

@@ -2,7 +2,8 @@
 
 The emulator runs CloudFormation with SAM's transform, API Gateway with the authorizer, and the functions from their
 layers, each in a process of its own. It knows no IAM, no gateway responses, no timeouts and no Lambda Web Adapter: the
-functions that stream are deployed as the buffered ones that their folders hold, too.
+functions that stream are deployed as the buffered ones that their folders hold, too. Nor does it know alarms on more
+than one metric: they are left out.
 """
 
 import json
@@ -49,8 +50,9 @@ def main() -> None:
     with TemporaryDirectory() as folder, emulator(folder) as env:
         os.environ.update(env)
         say("Deploying the stack …")
-        parameters = [f"Architecture={architecture}", "AllowPrivateProviders=true"]  # the sandbox is on loopback
-        command = [str(_SAM), "deploy", "--template-file", str(without_adapter()), "--stack-name", _STACK]
+        # The sandbox is on loopback.
+        parameters = [f"Architecture={architecture}", "AllowPrivateProviders=true", "AlarmEmail=operators@example.com"]
+        command = [str(_SAM), "deploy", "--template-file", str(understood()), "--stack-name", _STACK]
         command += ["--config-file", str(Path("samconfig.toml").resolve()), "--no-confirm-changeset"]
         command += ["--parameter-overrides"]
         deployed = subprocess.run([*command, *parameters], capture_output=True, text=True, check=False)  # noqa: S603
@@ -60,20 +62,26 @@ def main() -> None:
         token = set_up(f"http://{_HOST}:{serve(sandbox, free_port())}/v1")
         say("Calling …")
         call(env["AWS_ENDPOINT_URL"], token)
+        say("Looking at the dashboard and the alarms …")
+        look()
     say("The stack deploys, and counts its first calls right.")
 
 
-def without_adapter() -> Path:
-    """A copy of the built template in which nothing streams."""
-    built = load(_BUILD / "template.yaml")
-    for resource in built["Resources"].values():
+def understood(name: str = "template.yaml") -> Path:
+    """A copy of a built template, and of those it holds, in which nothing streams and no alarm calculates."""
+    built = load(_BUILD / name)
+    for logical_id, resource in list(built["Resources"].items()):
         properties = resource.get("Properties", {})
         variables = properties.get("Environment", {}).get("Variables", {})
         if variables.pop("AWS_LAMBDA_EXEC_WRAPPER", None):
             del properties["Layers"]
             for event in properties["Events"].values():
                 del event["Properties"]["ResponseTransferMode"]
-    copy = _BUILD / "rehearsal.json"
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            properties["TemplateURL"] = str(understood(properties["TemplateURL"]).relative_to(_BUILD))
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in properties:
+            del built["Resources"][logical_id]
+    copy = (_BUILD / name).with_name("rehearsal.json")
     copy.write_text(json.dumps(built, default=str))  # the version of a policy's language reads as a date
     return copy
 
@@ -132,6 +140,17 @@ def call(endpoint: str, token: str) -> None:
         [usage["totals"][name] for name in ("calls", "total_tokens")],
         [3, tokens + 7],
     )
+
+
+def look() -> None:
+    """The stage's dashboard can be read, and its alarms are there under its name and tell the topic of its address."""
+    client = boto3.client("cloudwatch")
+    body = json.loads(client.get_dashboard(DashboardName=_STACK)["DashboardBody"])
+    (names,) = [widget["properties"]["alarms"] for widget in body["widgets"] if widget["type"] == "alarm"]
+    alarms = client.describe_alarms(AlarmNamePrefix=f"{_STACK}-")["MetricAlarms"]
+    expect("alarms that the dashboard does not name", {one["AlarmArn"] for one in alarms} - set(names), set())
+    (topic,) = [one["TopicArn"] for one in boto3.client("sns").list_topics()["Topics"]]
+    expect("who is told of alarms", {told for one in alarms for told in one["AlarmActions"]}, {topic})
 
 
 def queue() -> None:

@@ -19,7 +19,7 @@ _DATES = 7
 _LOWEST_TOP = {"tokens": 10.0, "USD": 0.001}
 _REST = "others"
 # Told apart by those who see colours differently, too: https://doi.org/10.1038/nmeth.1618
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#6B4E9B")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#6B4E9B")
 _REST_COLOUR = "#BBBBBB"
 _COST_COLOUR = "#444444"
 # Names are text and no formulas; the same figures give the same file.
@@ -70,7 +70,7 @@ def _by_day(lines: Sequence[Line]) -> Mapping[date, int]:
 def _stack(axes: Axes, days: Sequence[date], groups: Mapping[str, Mapping[date, int]]) -> None:
     floor = [0] * len(days)
     bars = []
-    for tokens, colour in zip(groups.values(), (*_COLOURS, _REST_COLOUR), strict=False):
+    for tokens, colour in zip(groups.values(), (*COLOURS, _REST_COLOUR), strict=False):
         heights = [tokens.get(day, 0) for day in days]
         bars.append(axes.bar(days, heights, width=0.8, bottom=floor, color=colour))  # type: ignore[arg-type]
         floor = [below + height for below, height in zip(floor, heights, strict=True)]

@@ -10,6 +10,7 @@ from tenant_llm.domain.errors import ServiceUnavailable, Unauthorized
 from tests.support.aws import Aws
 from tests.support.events import load_event
 from tests.support.functions import LambdaContext
+from tests.support.metrics import inside_lambda
 
 
 @pytest.mark.usefixtures("aws")
@@ -53,9 +54,26 @@ def test_a_token_that_is_not_valid_now_is_unauthorized(fate: str, caplog: pytest
     assert token not in caplog.text
 
 
-def test_a_table_that_refuses_is_not_a_wrong_token(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_refuses_is_not_a_wrong_token_and_is_counted(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("API_TOKEN_TABLE", "absent")
     bootstrap.reset()
+    inside_lambda(monkeypatch)
 
     with pytest.raises(ServiceUnavailable):
         handler(load_event("http/authorize_token"), LambdaContext())
+
+    assert '"UncheckedTokens":[1.0]' in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_wrong_token_is_counted_by_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside_lambda(monkeypatch)
+
+    with pytest.raises(Unauthorized):
+        handler({**load_event("http/authorize_token"), "authorizationToken": "Bearer wrong"}, LambdaContext())
+
+    assert capsys.readouterr().out == ""

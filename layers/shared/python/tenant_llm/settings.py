@@ -83,3 +83,11 @@ def in_lambda(env: Mapping[str, str] = os.environ) -> bool:
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     """
     return "AWS_LAMBDA_INITIALIZATION_TYPE" in env
+
+
+def service_name(env: Mapping[str, str] = os.environ) -> str:
+    """Whose logs and metrics these are: the stack's name, by the variable that Powertools has for it.
+
+    https://docs.aws.amazon.com/powertools/python/latest/environment_variables/
+    """
+    return env.get("POWERTOOLS_SERVICE_NAME", "tenant-llm")

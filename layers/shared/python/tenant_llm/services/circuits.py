@@ -88,7 +88,7 @@ class Circuits:
         try:
             result: Result = breaker(counted)()
         except _Counted as failure:
-            raise failure.error from failure.error.__cause__
+            failed = failure.error
         except CircuitBreakerOpenError as error:
             with self._lock:
                 self._suspects[name] = None
@@ -98,7 +98,9 @@ class Circuits:
                 f"the provider at {_host(config)!r} was down for several calls, and is not asked for a while",
                 retry_after=max(1.0, (since or time()) + _OPEN_SECONDS - time()),
             ) from error
-        return result
+        else:
+            return result
+        raise failed  # here, where the chain of what it came from holds nothing of this module
 
 
 class _Counted(Exception):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tenant_llm.domain.errors import Unauthorized
 from tenant_llm.domain.wire import JsonObject
 from tenant_llm.settings import in_lambda
+from tenant_llm.telemetry import metrics
 
 if TYPE_CHECKING:
     from tenant_llm.repositories.api_token import ApiTokenRepository
@@ -20,13 +21,20 @@ _LONGEST_TOKEN = 256
 def authorizer(tokens: "Callable[[], ApiTokenRepository]") -> Callable[[JsonObject, object], JsonObject]:
     """The Lambda handler. Inside Lambda the repository is built at once, where initialising costs callers nothing.
 
-    A table that refuses raises as it is: API Gateway answers 500 and remembers nothing.
+    A table that refuses raises as it is: API Gateway answers 500 and remembers nothing. It is counted, since Lambda's
+    own count of errors holds every wrong token, too.
     """
     if in_lambda():
         tokens()
 
     def handler(event: JsonObject, context: object) -> JsonObject:  # noqa: ARG001 (Lambda passes it)
-        return authorize(event, tokens().tenant_of)
+        try:
+            return authorize(event, tokens().tenant_of)
+        except Unauthorized:
+            raise
+        except Exception:
+            metrics.count_unchecked_token()
+            raise
 
     return handler
 

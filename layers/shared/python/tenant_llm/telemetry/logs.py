@@ -20,9 +20,11 @@ from tenant_llm.domain.settlement_json import encode
 from tenant_llm.domain.target import ModelConfig
 from tenant_llm.domain.trace import Generation
 from tenant_llm.domain.usage import Usage
-from tenant_llm.settings import in_lambda
+from tenant_llm.settings import in_lambda, service_name
 
 type Value = str | int | float | bool | list[str] | Mapping[str, "Value"] | None
+
+_MOST_CAUSES = 20
 
 _context: ContextVar[Mapping[str, str]] = ContextVar("log_context")
 
@@ -174,7 +176,7 @@ def _booking(settlement: Settlement) -> dict[str, Value]:
 def _causes(error: BaseException) -> list[str]:
     causes: list[str] = []
     cause: BaseException | None = error
-    while cause is not None:
+    while cause is not None and len(causes) < _MOST_CAUSES:  # a chain may end where it began
         causes.append(type(cause).__qualname__ + _aws_code(cause))
         cause = cause.__cause__ or cause.__context__
     return causes
@@ -202,4 +204,4 @@ def _logger() -> object:
     from aws_lambda_powertools import Logger
 
     # Without the place in the code, which would be _write every time.
-    return Logger(service="tenant-llm", location=None)
+    return Logger(service=service_name(), location=None)
