@@ -14,7 +14,9 @@ def invoke_tts(call: Call) -> Answer:
     deltas = tts_service().stream(call.caller, asked.model, asked.request)
     if asked.stream == "sse":
         return Answer(audio_streams.speech_events(deltas), content_type=sse.CONTENT_TYPE)
-    return Answer(audio_streams.audio(deltas), content_type=deltas.content_type)
+    return Answer(
+        audio_streams.audio(deltas), content_type=deltas.content_type, headers=openai_audio.named(deltas.model)
+    )
 
 
 ROUTES = {"POST /v1/audio/speech": invoke_tts}

@@ -8,6 +8,7 @@ import pytest
 
 from tenant_llm import bootstrap
 from tenant_llm.domain.budget import Budget
+from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import TenantModel
 from tenant_llm.repositories.tenant_llm import TenantLLMRepository
@@ -185,3 +186,50 @@ def test_a_long_wait_for_the_first_model_is_not_waited_where_another_can_answer(
 
     assert chat()["model"] == _SECOND
     assert len(provider.requests) == 1
+
+
+def test_a_model_that_is_down_is_not_asked_any_longer(
+    acme: Aws, provider: ProviderServer, second: ProviderServer
+) -> None:
+    provider.reply({"error": {"message": "boom"}}, status=500, headers=_NOT_AGAIN)
+
+    answers = [chat(request_id=str(number))["model"] for number in range(8)]
+
+    assert answers == [_SECOND] * 8
+    assert (len(provider.requests), len(second.requests)) == (5, 8)
+    assert used(acme) == {_FIRST: 0, _SECOND: 56}
+
+
+def test_fallbacks_are_set_and_shown_and_refused_by_name(acme: Aws) -> None:
+    admin = import_module("functions.admin.handler").handler
+
+    def defaults(**fields: Any) -> Any:
+        return directly(admin, {"operation": "set_defaults", "tenant_id": "acme"} | fields)
+
+    assert defaults()["fallbacks"] == {"llm_id": [_SECOND]}
+    for fallbacks, param in (
+        ({"llm_id": ["gone@OpenAI"]}, "fallbacks.llm_id[0]"),
+        ({"llm_id": [_SECOND, _SECOND]}, "fallbacks.llm_id[1]"),
+        ({"llm_id": [_FIRST]}, "fallbacks.llm_id[0]"),
+        ({"tts_id": [_FIRST]}, "fallbacks.tts_id"),
+        ({"chat": [_FIRST]}, "fallbacks.chat"),
+    ):
+        assert defaults(fallbacks=fallbacks)["error"]["param"] == param
+    assert directly(admin, {"operation": "remove_model", "tenant_id": "acme", "model": _SECOND})["error"]["code"] == (
+        "conflict"
+    )
+    assert defaults(llm_id=None)["fallbacks"] == {}
+
+
+def test_vectors_of_another_model_are_no_fallback(bundle: Aws) -> None:
+    add_tenant(bundle.settings, address="text-embedding-3-small@OpenAI", model_type=ModelType.EMBEDDING)
+    service = bootstrap.tenant_models_service()
+    for name, factory in (("text-embedding-3-small", "OpenAI-API-Compatible"), ("bge-m3", "Xinference")):
+        model = TenantModel("acme", name, factory, ModelType.EMBEDDING, api_base="https://models.example.com/v1")
+        service.register(model, "key-0123456789")
+
+    same = "text-embedding-3-small@OpenAI-API-Compatible"
+    tenant = service.set_defaults("acme", {}, {ModelType.EMBEDDING: [same]})
+    assert tenant.fallbacks == {ModelType.EMBEDDING: (same,)}
+    with pytest.raises(InvalidRequest, match="cannot be compared"):
+        service.set_defaults("acme", {}, {ModelType.EMBEDDING: ["bge-m3@Xinference"]})

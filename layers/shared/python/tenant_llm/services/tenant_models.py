@@ -119,8 +119,8 @@ class TenantModelsService:
         lists = dict(tenant.fallbacks)
         for model_type in {*checked, *fallbacks}:
             default = {**tenant.defaults, **checked}.get(model_type)
-            kept = lists.pop(model_type, ()) if default else ()
-            if models := fallbacks.get(model_type, kept):
+            kept = lists.pop(model_type, ())
+            if models := fallbacks.get(model_type, kept if default else ()):
                 lists[model_type] = self._fallbacks(tenant_id, model_type, default, models)
         if checked or fallbacks:
             self._tenants.set_defaults(tenant_id, checked, lists)

@@ -43,6 +43,11 @@ class SpeechStream(Started[SpeechDelta]):
         """The media type."""
         return (self.first or SpeechDelta()).content_type
 
+    @property
+    def model(self) -> str:
+        """The address of the model that speaks."""
+        return (self.first or SpeechDelta()).model
+
 
 class TtsService:
     """Speaks text."""

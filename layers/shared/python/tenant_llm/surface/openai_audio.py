@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +20,7 @@ from tenant_llm.surface.invocation import InvocationBody, Name, body_of, more_us
 
 type Format = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
 
+_TEXT = "text/plain; charset=utf-8"
 _GRANULARITIES = ("timestamp_granularities[]", "timestamp_granularities")
 _SUBTITLES = {"srt": ("", ","), "vtt": ("WEBVTT\n\n", ".")}
 
@@ -138,18 +140,23 @@ def render_transcription(result: TranscriptionResult, wanted: Format = "json") -
         case "json":
             return Answer(render_transcript(result))
         case "text":
-            return Answer(result.text, content_type="text/plain; charset=utf-8")
+            return Answer(result.text, content_type=_TEXT, headers=named(result.model))
         case "srt" | "vtt":
-            return Answer(_subtitles(result, wanted), content_type="text/plain; charset=utf-8")
+            return Answer(_subtitles(result, wanted), content_type=_TEXT, headers=named(result.model))
         case "verbose_json" | "diarized_json":
             told = {"task": "transcribe", "language": result.language, "duration": result.duration}
             return Answer({**told, **result.extra, **render_transcript(result)})
 
 
+def named(model: str) -> dict[str, str]:
+    """Which model answered, as a header, where the body has no room for it; percent-encoded where HTTP needs that."""
+    return {"x-model": quote(model, safe="@/:.-_ ")}
+
+
 def render_speech(result: SpeechResult, target: Link | None = None) -> Answer:
     """The audio; where it was uploaded, the place without its query, which may be a signature."""
     if target is None:
-        return Answer(result.audio, content_type=result.content_type)
+        return Answer(result.audio, content_type=result.content_type, headers=named(result.model))
     return Answer(
         {
             "output_url": target.url,
