@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from local.aws import embedded_aws
 from local.queue import draining
 from local.sandbox_provider import app as sandbox
-from local.seed import RealProvider, real_provider, seed
+from local.seed import RealProvider, langfuse_keys, real_provider, seed
 from local.server import application
 
 _HOST = "127.0.0.1"
@@ -36,10 +36,11 @@ def main() -> None:
         sandbox_url = f"http://{_HOST}:{serve(sandbox, free_port())}/v1"
         say("3/4 demo tenant: six models, defaults, a token …")
         real = real_provider(os.environ)
-        token = seed(sandbox_url, real)
+        langfuse = langfuse_keys(os.environ)
+        token = seed(sandbox_url, real, langfuse)
         say("4/4 HTTP API …")
         port = serve(application(), arguments.port)
-        say(invitation(f"http://{_HOST}:{port}", token, real))
+        say(invitation(f"http://{_HOST}:{port}", token, real, traced=langfuse is not None))
         with draining(env), suppress(KeyboardInterrupt):
             Event().wait()
     say("Stopped; nothing was kept.")
@@ -68,12 +69,14 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def invitation(url: str, token: str, real: RealProvider | None) -> str:
+def invitation(url: str, token: str, real: RealProvider | None, *, traced: bool) -> str:
     """What to paste into another terminal."""
     who = f"the real model {real.model.address!r}" if real else "the offline sandbox (no model is asked)"
+    told = "Calls are told to your Langfuse." if traced else "Set LANGFUSE_PUBLIC_KEY, _SECRET_KEY and _HOST to trace."
     return f"""
 Ready on {url}. Chat is answered by {who}.
 Set OPENAI_API_KEY, or OPENAI_BASE_URL for any compatible server, and run again to ask a real one.
+{told}
 
 export TOKEN={token}
 

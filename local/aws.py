@@ -63,6 +63,7 @@ def environment(endpoint: str, suffix: str = "") -> dict[str, str]:
         "USAGE_TABLE": f"Usage{suffix}",
         "API_TOKEN_TABLE": f"ApiToken{suffix}",
         "SETTLEMENT_QUEUE_URL": f"{endpoint}/{ACCOUNT}/UsageQueue{suffix}",
+        "TRACE_QUEUE_URL": f"{endpoint}/{ACCOUNT}/TraceQueue{suffix}",
     }
 
 
@@ -73,14 +74,16 @@ def create_all(env: Mapping[str, str]) -> None:
 
 
 def create_queues(env: Mapping[str, str]) -> None:
-    """Create the usage queue under ``env``'s name and its dead-letter queue, which is called ``…-dead``."""
-    name = env["SETTLEMENT_QUEUE_URL"].rpartition("/")[2]
+    """Create the queues under ``env``'s names, and their dead-letter queues, which are called ``…-dead``."""
     client = client_of(env, "sqs")
-    dead = client.create_queue(QueueName=f"{name}-dead", Attributes=_attributes("UsageDeadLetterQueue"))["QueueUrl"]
-    arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    attributes = _attributes("UsageQueue")
-    redrive = json.dumps({**json.loads(attributes["RedrivePolicy"]), "deadLetterTargetArn": arn})
-    client.create_queue(QueueName=name, Attributes={**attributes, "RedrivePolicy": redrive})
+    for kind, variable in (("Usage", "SETTLEMENT_QUEUE_URL"), ("Trace", "TRACE_QUEUE_URL")):
+        name = env[variable].rpartition("/")[2]
+        of_dead = _attributes(f"{kind}DeadLetterQueue")
+        dead = client.create_queue(QueueName=f"{name}-dead", Attributes=of_dead)["QueueUrl"]
+        arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        attributes = _attributes(f"{kind}Queue")
+        redrive = json.dumps({**json.loads(attributes["RedrivePolicy"]), "deadLetterTargetArn": arn})
+        client.create_queue(QueueName=name, Attributes={**attributes, "RedrivePolicy": redrive})
 
 
 def _attributes(logical_id: str) -> dict[str, str]:

@@ -12,13 +12,17 @@ _SECONDS = 1.0
 _BATCH = 10  # the most that SQS hands out at once; Lambda collects more
 
 
+QUEUES = {"increase_usage": "SETTLEMENT_QUEUE_URL", "export_traces": "TRACE_QUEUE_URL"}
+"""A function and the variable that names its queue."""
+
+
 def deliver(env: Mapping[str, str], function: str = "increase_usage", times: int = 1) -> tuple[int, int]:
-    """Hand the function one batch of what is in the usage queue, so many times, as SQS may.
+    """Hand the function one batch of what is in its queue, so many times, as SQS may.
 
     Returns:
         How many messages it got, and how many it kept.
     """
-    url = env["SETTLEMENT_QUEUE_URL"]
+    url = env[QUEUES[function]]
     client = client_of(env, "sqs")
     received = client.receive_message(QueueUrl=url, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=0)
     messages = received.get("Messages", [])
@@ -40,10 +44,11 @@ def draining(env: Mapping[str, str]) -> Iterator[None]:
 
     def run() -> None:
         while not over.wait(_SECONDS):
-            while deliver(env)[0]:
-                continue
+            for function in QUEUES:
+                while deliver(env, function)[0]:
+                    continue
 
-    thread = Thread(target=run, name="usage-queue", daemon=True)
+    thread = Thread(target=run, name="queues", daemon=True)
     thread.start()
     try:
         yield

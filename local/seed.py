@@ -8,6 +8,7 @@ import httpx
 from local.sandbox_provider import MODELS
 from tenant_llm import bootstrap
 from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.target import LANGFUSE
 from tenant_llm.domain.tenant import TenantModel
 
 TENANT = "demo"
@@ -43,8 +44,15 @@ def _first_model(base_url: str, key: str | None) -> str:
     return str(answer.json()["data"][0]["id"])
 
 
-def seed(sandbox_url: str, real: RealProvider | None) -> str:
-    """Create the tenant with its models and defaults; returns a caller's token."""
+def langfuse_keys(env: Mapping[str, str]) -> dict[str, str] | None:
+    """What ``LANGFUSE_PUBLIC_KEY``, ``LANGFUSE_SECRET_KEY`` and ``LANGFUSE_HOST`` name, if both keys are set."""
+    variables = {"public_key": "LANGFUSE_PUBLIC_KEY", "secret_key": "LANGFUSE_SECRET_KEY", "host": "LANGFUSE_HOST"}
+    keys = {name: env[variable] for name, variable in variables.items() if env.get(variable)}
+    return keys if {"public_key", "secret_key"} <= keys.keys() else None
+
+
+def seed(sandbox_url: str, real: RealProvider | None, langfuse: Mapping[str, str] | None = None) -> str:
+    """Create the tenant with its models, defaults and Langfuse keys; returns a caller's token."""
     service = bootstrap.tenant_models_service()
     service.create("Demo tenant", TENANT)
     defaults: dict[ModelType, str | None] = {}
@@ -56,5 +64,7 @@ def seed(sandbox_url: str, real: RealProvider | None) -> str:
         service.register(real.model, real.key)
         defaults[ModelType.CHAT] = real.model.address
     service.set_defaults(TENANT, defaults)
+    if langfuse is not None:
+        service.put_credential(TENANT, LANGFUSE, langfuse)
     token, _ = service.issue_token(TENANT, "make run")
     return token

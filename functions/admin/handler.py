@@ -39,6 +39,7 @@ handler = entrypoint(
         "GET /admin/tenants/{tenant_id}/budgets": list_budgets,
         "PUT /admin/tenants/{tenant_id}/budgets": _on(admin.set_budgets),
         "DELETE /admin/tenants/{tenant_id}/budgets": _on(admin.remove_budgets),
+        "PUT /admin/tenants/{tenant_id}/tracing": _on(admin.set_tracing),
         "POST /admin/tenants/{tenant_id}/tokens": _on(admin.issue_token),
         "GET /admin/tenants/{tenant_id}/tokens": _on(admin.list_tokens),
         "DELETE /admin/tenants/{tenant_id}/tokens/{token_id}": _on(admin.revoke_token),

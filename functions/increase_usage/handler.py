@@ -26,7 +26,7 @@ def get_budgets(call: Call) -> Answer:
 
 
 handler = queue_events.consuming(
-    lambda settlements, has_time: usage_service().book_all(settlements, has_time),
+    queue_events.settlements(lambda settlements, has_time: usage_service().book_all(settlements, has_time)),
     entrypoint(
         {"POST /v1/usage": increase_usage, "GET /v1/usage": get_usage, "GET /v1/budgets": get_budgets},
         prepare=usage_service,

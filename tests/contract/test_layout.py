@@ -16,6 +16,7 @@ _FUNCTIONS = sorted(path.parent.name for path in (_ROOT / "functions").glob("*/h
 _HTTP_EVENTS = sorted((_ROOT / "events" / "http").glob("*.json"))
 _DIRECT_EVENTS = sorted((_ROOT / "events" / "direct").glob("*.json"))
 _AUTHORIZER = "authorize"  # API Gateway asks it about every route; it has none of its own
+_CONSUMERS = ("export_traces",)  # a queue asks them, and nobody else
 _OFFERED = ("tenant_llm.bootstrap", "tenant_llm.surface")
 
 
@@ -78,7 +79,7 @@ def test_a_function_handles_the_routes_that_the_template_sends_it(function: str)
     handled = _handled(function)
 
     assert handled == _declared(function)
-    assert bool(handled) == (function != _AUTHORIZER)
+    assert bool(handled) == (function not in (_AUTHORIZER, *_CONSUMERS))
 
 
 @pytest.mark.parametrize("route", list(routes()), ids=lambda route: f"{route.method} {route.path}")
@@ -107,7 +108,7 @@ def test_an_http_event_is_one_of_a_route_or_the_authorizers(path: Path) -> None:
         assert re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern), event["path"])
 
 
-@pytest.mark.parametrize("function", [name for name in _FUNCTIONS if name != _AUTHORIZER])
+@pytest.mark.parametrize("function", [name for name in _FUNCTIONS if name not in (_AUTHORIZER, *_CONSUMERS)])
 def test_a_function_has_a_direct_event(function: str) -> None:
     assert f"{function}.json" in {path.name for path in _DIRECT_EVENTS}
 

@@ -24,6 +24,7 @@ from tests.support.aws import Aws, add_tenant
 from tests.support.events import load_event
 from tests.support.faults import Proxy, refusal
 from tests.support.functions import LambdaContext, over_http
+from tests.support.langfuse import LangfuseServer
 from tests.support.provider import ProviderServer
 
 type Right = tuple[str, str]
@@ -40,13 +41,16 @@ _TABLES = {
     "Usage": "UsageTable",
     "ApiToken": "ApiTokenTable",
 }
-_QUEUE = "UsageQueue"
+_QUEUES = ("UsageQueue", "TraceQueue")
+_QUEUE, _TRACES = _QUEUES
 _OF_RESERVING = {(f"dynamodb:{action}", "UsageTable") for action in ("ConditionCheckItem", "DeleteItem", "GetItem")}
 _SECRETS = "secrets"
 _ROLES = "AssumableRoleArn"
 # What Lambda asks of a queue in a function's name
 # (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
-_CONSUMING = {(f"sqs:{action}", _QUEUE) for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")}
+_CONSUMED = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+_CONSUMING = {(f"sqs:{action}", _QUEUE) for action in _CONSUMED}
+_CONSUMING_TRACES = {(f"sqs:{action}", _TRACES) for action in _CONSUMED}
 _ROLE = "arn:aws:iam::111122223333:role/tenant-llm"
 
 
@@ -81,8 +85,9 @@ def _asked(service: str, operation: str, arguments: dict[str, Any]) -> Iterator[
     if service == "secretsmanager":
         yield f"secretsmanager:{operation}", _SECRETS
     elif service == "sqs":
-        assert arguments["QueueUrl"].endswith(f"/{_QUEUE}")
-        yield f"sqs:{operation}", _QUEUE
+        queue = arguments["QueueUrl"].rpartition("/")[2]
+        assert queue in _QUEUES
+        yield f"sqs:{operation}", queue
     elif service == "sts":
         yield f"sts:{operation}", _ROLES
     elif operation == "TransactWriteItems":
@@ -159,6 +164,26 @@ def test_lambda_may_take_messages_from_the_queue_in_the_name_of_their_consumer_a
 
     assert {name for name in functions if _CONSUMING & _allowed(name)} == {"IncreaseUsageFunction"}
     assert _allowed("IncreaseUsageFunction") >= _CONSUMING
+    assert {name for name in functions if _CONSUMING_TRACES & _allowed(name)} == {"ExportTracesFunction"}
+    assert _allowed("ExportTracesFunction") >= _CONSUMING_TRACES
+
+
+def test_who_exports_traces_reads_the_tenants_keys_and_nothing_else(
+    asked: set[Right], aws: Aws, langfuse: LangfuseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOW_PRIVATE_PROVIDERS", "true")
+    bootstrap.reset()
+    keys = {"public_key": "pk-lf-1", "secret_key": "sk-lf-1", "host": langfuse.url}
+    bootstrap.tenant_models_service().put_credential("tenant123", "langfuse", keys)
+    bootstrap.reset()
+    asked.clear()
+
+    answer = import_module("functions.export_traces.handler").handler(
+        load_event("queue/export_traces"), LambdaContext()
+    )
+
+    assert answer == {"batchItemFailures": []}
+    assert asked == _allowed("ExportTracesFunction") - _CONSUMING_TRACES
 
 
 def test_an_invocation_reads_models_and_keys_and_settles(
@@ -172,6 +197,7 @@ def test_an_invocation_reads_models_and_keys_and_settles(
     add_tenant(aws.settings, "acme", api_base=f"{provider.url}/v1")
     roles = TenantModel("acme", "amazon.nova-pro-v1:0", "Bedrock", ModelType.CHAT, api_base=provider.url)
     bootstrap.tenant_models_service().register(roles, {"bedrock_region": "eu-west-1", "aws_role_arn": _ROLE})
+    bootstrap.tenant_models_service().put_credential("acme", "langfuse", {"public_key": "pk", "secret_key": "sk"})
     asked.clear()
     for _ in range(2):
         provider.reply({"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]})
@@ -231,7 +257,7 @@ def test_operators_write_models_keys_and_tokens(asked: set[Right]) -> None:
     _serve("admin", "admin_create_tenant", "admin_list_tenants", "admin_get_tenant", "admin_put_model")
     _serve("admin", "admin_set_defaults", "admin_list_models", "admin_delete_model", "admin_openai_models")
     _serve("admin", "admin_tenant_usage")
-    _serve("admin", "admin_set_budgets", "admin_list_budgets", "admin_remove_budgets")
+    _serve("admin", "admin_set_budgets", "admin_list_budgets", "admin_remove_budgets", "admin_set_tracing")
     service.put_credential("acme", "OpenAI", "sk-first")
     service.put_credential("tenant123", "gpt-4@OpenAI", "sk-own")
     _serve("admin", "admin_put_credential", "admin_delete_credential")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from local.template import resources, statements, tables, template
-from tenant_llm.domain import errors
+from tenant_llm.domain import errors, trace_json
 from tenant_llm.repositories.usage_ledger import MOST_TOGETHER
-from tenant_llm.services import usage
+from tenant_llm.services import trace_export, usage
 from tenant_llm.settings import Settings
 from tenant_llm.surface import queue_events
 from tenant_llm.surface.streaming import SNAPSHOT
@@ -177,9 +177,9 @@ def test_a_settlement_that_waits_is_kept_encrypted_and_long_enough_to_be_mended(
     queues = _of_type("AWS::SQS::Queue")
     redrive = queues["UsageQueue"]["RedrivePolicy"]
 
-    assert queues.keys() == {"UsageQueue", "UsageDeadLetterQueue"}
-    for name, properties in queues.items():
-        assert properties["SqsManagedSseEnabled"] is True
+    assert queues.keys() == {"UsageQueue", "UsageDeadLetterQueue", "TraceQueue", "TraceDeadLetterQueue"}
+    assert all(properties["SqsManagedSseEnabled"] is True for properties in queues.values())
+    for name in ("UsageQueue", "UsageDeadLetterQueue"):
         assert (resources()[name]["DeletionPolicy"], resources()[name]["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert redrive == {"deadLetterTargetArn": {"Fn::GetAtt": "UsageDeadLetterQueue.Arn"}, "maxReceiveCount": 5}
     assert queues["UsageDeadLetterQueue"]["MessageRetentionPeriod"] == 14 * _DAY  # the most that SQS has
@@ -187,18 +187,35 @@ def test_a_settlement_that_waits_is_kept_encrypted_and_long_enough_to_be_mended(
     assert template()["Parameters"]["LedgerDays"]["MinValue"] > 2 * 14
 
 
-def test_a_message_is_delivered_again_when_the_function_cannot_be_at_it_any_more() -> None:
-    function = _of_type("AWS::Serverless::Function")["IncreaseUsageFunction"]
-    (mapping,) = _of_type("AWS::Lambda::EventSourceMapping").values()
+def test_a_trace_fits_into_its_queue_and_is_dropped_in_the_end() -> None:
+    queues = _of_type("AWS::SQS::Queue")
+    redrive = queues["TraceQueue"]["RedrivePolicy"]
 
-    assert mapping["EventSourceArn"] == {"Fn::GetAtt": "UsageQueue.Arn"}
-    assert mapping["FunctionName"] == {"Ref": "IncreaseUsageFunction.Alias"}
+    assert redrive == {"deadLetterTargetArn": {"Fn::GetAtt": "TraceDeadLetterQueue.Arn"}, "maxReceiveCount": 5}
+    for name in ("TraceQueue", "TraceDeadLetterQueue"):
+        assert queues[name]["MaximumMessageSize"] == 2**20 > trace_json.MOST_BYTES
+        assert queues[name]["MessageRetentionPeriod"] <= 4 * _DAY  # it may hold what people wrote
+
+
+@pytest.mark.parametrize("kind", ["Usage", "Trace"])
+def test_a_message_is_delivered_again_when_the_function_cannot_be_at_it_any_more(kind: str) -> None:
+    name = {"Usage": "IncreaseUsageFunction", "Trace": "ExportTracesFunction"}[kind]
+    mapping = _of_type("AWS::Lambda::EventSourceMapping")[f"{kind}QueueMapping"]
+
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": f"{kind}Queue.Arn"}
+    assert mapping["FunctionName"] == {"Ref": f"{name}.Alias"}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert _of_type("AWS::SQS::Queue")["UsageQueue"]["VisibilityTimeout"] >= 6 * function["Timeout"]
-    least = queue_events._LEAST_MILLIS / 1000
-    assert least > usage._BOOK_SECONDS
-    assert mapping["BatchSize"] % MOST_TOGETHER == 0
+    function = _of_type("AWS::Serverless::Function")[name]
+    assert _of_type("AWS::SQS::Queue")[f"{kind}Queue"]["VisibilityTimeout"] >= 6 * function["Timeout"]
     assert mapping["MaximumBatchingWindowInSeconds"] >= 1  # as AWS asks of batches of more than ten
+
+
+def test_a_batch_is_left_while_there_is_time_to_answer() -> None:
+    mappings = _of_type("AWS::Lambda::EventSourceMapping")
+
+    assert queue_events._LEAST_MILLIS / 1000 > usage._BOOK_SECONDS
+    assert queue_events._LEAST_MILLIS_TO_EXPORT / 1000 > trace_export.SECONDS
+    assert mappings["UsageQueueMapping"]["BatchSize"] % MOST_TOGETHER == 0
 
 
 def _answers() -> dict[str, dict[str, Any]]:

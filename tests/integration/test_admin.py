@@ -36,6 +36,7 @@ def _tenant(**changes: Any) -> dict[str, Any]:
         "llm_id": "gpt-4@OpenAI",
         "fallbacks": {},
         "credentials": {"OpenAI": "****6789"},
+        "tracing": {"content": "full"},
     }
     return {**empty, **there, **changes}
 
@@ -86,6 +87,31 @@ def test_defaults_are_set_beside_others_that_are_cleared() -> None:
     status, tenant = over_http(handler, load_event("http/admin_set_defaults"))
 
     assert (status, tenant) == (200, _tenant())
+
+
+def test_what_langfuse_is_told_is_set_and_shown() -> None:
+    status, tenant = over_http(handler, load_event("http/admin_set_tracing"))
+
+    assert (status, tenant["tracing"]) == (200, {"content": "masked"})
+    assert over_http(handler, load_event("http/admin_get_tenant"))[1]["tracing"] == {"content": "masked"}
+
+
+@pytest.mark.parametrize("body", [{"content": "some"}, {"content": None}, {}, {"content": "full", "mask": True}])
+def test_nothing_else_is_told_to_langfuse(body: dict[str, object]) -> None:
+    status, answer = over_http(handler, with_body(load_event("http/admin_set_tracing"), body))
+
+    assert (status, answer["error"]["code"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("host", ["http://example.com", "https://10.0.0.1", "https://user:pw@example.com", "sk-pasted"])
+def test_a_langfuse_that_must_not_be_dialled_is_refused_without_a_word_of_it(host: str) -> None:
+    keys = {"public_key": "pk-lf-1", "secret_key": "sk-lf-1", "host": host}
+    event: dict[str, object] = {"operation": "put_credential", "tenant_id": "tenant123", "place": "langfuse"}
+
+    answer = directly(handler, event | {"api_key": keys})
+
+    assert answer["error"]["param"] == "api_key.host"
+    assert host not in answer["error"]["message"]
 
 
 def test_a_default_that_cannot_be_called_is_named() -> None:
@@ -248,7 +274,7 @@ def test_no_answer_and_no_log_holds_a_key(caplog: pytest.LogCaptureFixture) -> N
 
     ours = [record for record in caplog.records if record.name.startswith("tenant_llm")]
     told = "".join(answers) + "".join(str(record.__dict__) for record in ours)
-    assert len(events) == 22
+    assert len(events) == 23
     assert [key for key in _KEYS if key in told] == []
 
 

@@ -48,7 +48,9 @@ def chat(bundle: Aws, provider: ProviderServer, clock: Clock) -> ChatService:
     add_tenant(bundle.settings, address=_ADDRESS, api_base=f"{provider.url}/v1")
     found = bootstrap.resolution(), bootstrap.secret_store()
     booked = bootstrap.usage_service(), bootstrap.budget_service()
-    return ChatService(Invocation(*found, bootstrap.transport(), *booked, bootstrap.circuits(), sleep=clock.sleep))
+    return ChatService(
+        Invocation(*found, bootstrap.transport(), *booked, bootstrap.circuits(), bootstrap.tracing(), sleep=clock.sleep)
+    )
 
 
 def caller(clock: Callable[[], float], seconds: float = 60) -> Caller:

@@ -76,6 +76,7 @@ def transcribe(bundle: Aws, provider: ProviderServer, time: Time) -> Callable[..
         bootstrap.usage_service(),
         bootstrap.budget_service(),
         bootstrap.circuits(),
+        bootstrap.tracing(),
         sleep=time.sleep,
     )
     service = Speech2TextService(invocation, bootstrap.audio_links())

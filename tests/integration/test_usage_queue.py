@@ -284,8 +284,8 @@ def test_on_a_laptop_a_thread_delivers(bundle: Aws, monkeypatch: pytest.MonkeyPa
     add_tenant(bundle.settings)
     delivered = Event()
 
-    def noted(env: Any) -> tuple[int, int]:
-        if (found := deliver(env))[0]:
+    def noted(env: Any, function: str) -> tuple[int, int]:
+        if (found := deliver(env, function))[0]:
             delivered.set()
         return found
 

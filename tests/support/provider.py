@@ -113,6 +113,10 @@ class ProviderServer:
         self._gates += [piece for piece in pieces if isinstance(piece, Gate)]
         self._replies.append(Reply(0, {}, pieces, chunked=False))
 
+    def forget_replies(self) -> None:
+        """Plan nothing any longer."""
+        self._replies.clear()
+
     def hang(self) -> Gate:
         """Plan no answer at all until the gate is opened."""
         gate = Gate()

@@ -387,3 +387,60 @@ def test_half_a_character_from_a_model_does_not_lose_the_answer() -> None:
     assert answer["body"].isascii()
     assert json.loads(answer["body"])["text"].startswith("whole 😀, half ")
     assert handler({"tenant_id": "t"}, LambdaContext()) == {"text": "whole 😀, half \ufffd"}
+
+
+_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def test_every_answer_over_http_tells_its_trace_the_callers_own_where_it_names_one() -> None:
+    event = load_event("http/chat_completions")
+    event["headers"]["traceparent"] = f"00-{_TRACE}-00f067aa0ba902b7-01"
+    failing = _raising(RateLimited("later"))
+    unread = with_body(event, [])
+
+    answers = [_answering(Answer({}))(event, LambdaContext()), failing(event, LambdaContext())]
+    answers.append(failing(unread, LambdaContext()))
+
+    assert [answer["headers"]["x-trace-id"] for answer in answers] == [_TRACE] * 3
+    assert [answer["statusCode"] for answer in answers] == [200, 429, 400]
+
+
+def test_without_a_callers_trace_it_is_x_rays_else_one_of_the_call() -> None:
+    calls: list[Call] = []
+    event = load_event("http/chat_completions")
+    event["headers"] = {**event["headers"], "X-Amzn-Trace-Id": f"Root=1-{_TRACE[:8]}-{_TRACE[8:]}"}
+    bare = {**event, "headers": {}}
+
+    answers = [_noting(calls)(one, LambdaContext()) for one in (event, bare, bare)]
+
+    ids = [answer["headers"]["x-trace-id"] for answer in answers]
+    assert ids == [call.caller.context.trace_id for call in calls]
+    assert ids[0] == _TRACE
+    assert ids[1] == ids[2] != _TRACE
+    assert len(ids[1]) == 32
+
+
+def test_a_trace_of_another_form_is_named_and_answered_under_one_of_the_call() -> None:
+    event = load_event("http/chat_completions")
+    event["headers"]["x-trace-id"] = "mine"
+
+    answer = _noting([])(event, LambdaContext())
+
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["error"]["param"] == "x-trace-id"
+    assert len(answer["headers"]["x-trace-id"]) == 32
+
+
+def test_a_direct_callers_trace_is_no_part_of_what_is_asked() -> None:
+    calls: list[Call] = []
+    handler = _noting(calls)
+    event: JsonObject = {"tenant_id": "acme", "request_id": "r1", "messages": []}
+
+    handler(event, LambdaContext())
+    handler({**event, "trace": {"trace_id": _TRACE, "user_id": "u"}}, LambdaContext())
+
+    plain, traced = calls
+    assert plain.body == traced.body == {"request_id": "r1", "messages": []}
+    assert plain.caller.request_id == traced.caller.request_id
+    assert (traced.caller.context.trace_id, traced.caller.context.user_id) == (_TRACE, "u")
+    assert handler({**event, "trace": {"trace_id": "x"}}, LambdaContext())["error"]["param"] == "trace.trace_id"

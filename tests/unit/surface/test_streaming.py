@@ -221,3 +221,19 @@ def test_many_streams_run_at_once(http: httpx.Client, speaker: Speaker) -> None:
         stream.__exit__(None, None, None)
 
     assert firsts == ["ö".encode()] * 40
+
+
+def test_a_streamed_answer_tells_its_trace_and_so_does_a_failure(http: httpx.Client, speaker: Speaker) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    speaker.go_on.set()
+
+    answers = [http.post("/v1/speak", headers={**about(), "x-trace-id": trace}, json={})]
+    speaker.fault = RateLimited("later")
+    answers.append(http.post("/v1/speak", headers={**about(), "x-trace-id": trace}, json={}))
+    answers.append(http.post("/v1/speak", headers={**about(), "x-trace-id": trace}, content=b"["))
+
+    assert [(answer.status_code, answer.headers["x-trace-id"]) for answer in answers] == [
+        (200, trace),
+        (429, trace),
+        (400, trace),
+    ]

@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from tenant_llm.services.resolution import Resolution
     from tenant_llm.services.speech2text import Speech2TextService
     from tenant_llm.services.tenant_models import TenantModelsService
+    from tenant_llm.services.trace_export import TraceExport
+    from tenant_llm.services.tracing import Tracing
     from tenant_llm.services.tts import TtsService
     from tenant_llm.services.usage import UsageService
     from tenant_llm.services.usage_report import UsageReportService
+    from tenant_llm.telemetry.langfuse import Clients
     from tenant_llm.transport.http import HttpTransport
 
 
@@ -140,6 +143,41 @@ def budget_service() -> "BudgetService":
 
 
 @cache
+def tracing() -> "Tracing":
+    """Telling the tenants' Langfuse of calls: into the queue, where there is one."""
+    from tenant_llm.repositories.trace_queue import TraceQueue
+    from tenant_llm.services.tracing import Tracing
+
+    url = settings().trace_queue_url
+    return Tracing(TraceQueue(url) if url else None)
+
+
+@cache
+def trace_transport() -> "HttpTransport":
+    """The HTTP client to the tenants' Langfuse, which repeats nothing: the queue does."""
+    from tenant_llm.transport.http import HttpTransport
+    from tenant_llm.transport.retry import Retry
+
+    return HttpTransport(settings(), Retry(1))
+
+
+@cache
+def trace_export() -> "TraceExport":
+    """From the queue to the tenants' Langfuse."""
+    from tenant_llm.services.trace_export import TraceExport
+
+    return TraceExport(secret_store(), trace_transport())
+
+
+@cache
+def langfuse_clients() -> "Clients":
+    """The SDK's clients of the tenants' keys, for code that traces by itself."""
+    from tenant_llm.telemetry.langfuse import Clients
+
+    return Clients(trace_export().post)
+
+
+@cache
 def circuit_store() -> "CircuitBreakerDynamoDBPersistence":
     """Where the providers' circuits are kept."""
     from tenant_llm.repositories.circuits import circuit_store
@@ -160,7 +198,9 @@ def invocation() -> "Invocation":
     """The pipeline that the model types share."""
     from tenant_llm.services.invocation import Invocation
 
-    return Invocation(resolution(), secret_store(), transport(), usage_service(), budget_service(), circuits())
+    return Invocation(
+        resolution(), secret_store(), transport(), usage_service(), budget_service(), circuits(), tracing()
+    )
 
 
 @cache
@@ -231,8 +271,9 @@ def tenant_models_service() -> "TenantModelsService":
 
 def reset() -> None:
     """Forget everything built so far: for tests, and for a process that changes its environment."""
-    if transport.cache_info().currsize:
-        transport().close()
+    for built in (langfuse_clients, transport, trace_transport):
+        if built.cache_info().currsize:
+            built().close()
     for value in globals().values():
         if hasattr(value, "cache_clear"):
             value.cache_clear()

@@ -6,6 +6,7 @@ It stands above ``bootstrap``, as the handlers of the functions do, since it has
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from tenant_llm import bootstrap
 from tenant_llm.catalogue.load import is_factory, provider
@@ -173,24 +174,24 @@ class LLM4Tenant:
         self.llm_name = llm_name
         self.verbose_tool_use: bool = kwargs.pop("verbose_tool_use", False)
         self.config: ModelConfig = bootstrap.lookup_service().model_config(tenant_id, llm_type, llm_name)
-        self.mdl: Any = model_object(self.config, lang, kwargs)
+        params = {"trace": self.trace_context, **kwargs} if self.trace_context else kwargs
+        self.mdl: Any = model_object(self.config, lang, params)
         self.max_length = self.config.max_tokens
         self.is_tools = self.config.is_tools
 
-    @cached_property
+    @property
     def langfuse(self) -> "Langfuse | None":
-        """The Langfuse client of the tenant's own keys, made when first asked for; ``None`` without keys."""
-        credential = bootstrap.secret_store().at(self.tenant_id, LANGFUSE)
-        if credential is None:
-            return None
-        from tenant_llm.telemetry.langfuse import client
+        """The Langfuse client of the tenant's own keys as they are now, made when first asked for; ``None`` without.
 
-        return client(credential)
+        Spans made with it under ``trace_context`` and the calls of ``mdl`` are one trace.
+        """
+        credential = bootstrap.secret_store().at(self.tenant_id, LANGFUSE)
+        return None if credential is None else bootstrap.langfuse_clients().client(self.tenant_id, credential)
 
     @cached_property
     def trace_context(self) -> dict[str, str]:
-        """``{"trace_id": …}`` of one trace for this object's calls; empty without Langfuse keys."""
-        return {"trace_id": self.langfuse.create_trace_id()} if self.langfuse else {}
+        """``{"trace_id": …}``, the trace of this object's calls; empty without Langfuse keys. Reads no secret."""
+        return {} if self.config.tracing is None else {"trace_id": uuid4().hex}
 
 
 def _api_key(tenant_id: str, llm_name: str, factory: str) -> str | dict[str, str] | None:

@@ -16,11 +16,13 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.rerank import RerankRequest, RerankResult
 from tenant_llm.domain.speech2text import TranscriptionDelta, TranscriptionRequest, TranscriptionResult
 from tenant_llm.domain.target import ModelConfig
+from tenant_llm.domain.trace import derived_trace_id
 from tenant_llm.domain.tts import SpeechRequest, SpeechResult
 from tenant_llm.domain.wire import File, JsonObject
 from tenant_llm.services.invocation import Started
 from tenant_llm.services.tts import SpeechStream
 from tenant_llm.settings import settings
+from tenant_llm.surface.trace_context import joined, trace_context
 
 
 class Model:
@@ -32,9 +34,15 @@ class Model:
         self.params = dict(params)
 
     def _caller(self, params: dict[str, Any]) -> Caller:
-        """Who calls; a ``request_id`` among the parameters makes a repeat of the call count once."""
+        """Who calls; a ``request_id`` among the parameters makes a repeat of the call count once.
+
+        ``trace`` among them says where the call belongs: ``trace_id``, ``parent_id``, ``session_id``, ``user_id``, of
+        which a call's own go over those of the object.
+        """
         request_id = params.pop("request_id", None) or uuid4().hex
-        return Caller(self.config.tenant_id, request_id, Deadline.after(settings().provider_timeout))
+        told = joined(self.params.get("trace"), params.pop("trace", None))
+        trace = trace_context(told, derived_trace_id(self.config.tenant_id, request_id))
+        return Caller(self.config.tenant_id, request_id, Deadline.after(settings().provider_timeout), trace)
 
 
 class ChatModel(Model):

@@ -18,7 +18,8 @@ class Settings:
     provider inside the VPC. ``assumable_role_arn`` is the pattern of the tenants' AWS roles that may be taken on, empty
     for none; ``external_id_prefix`` stands before the tenant's id in their external id, and where it is empty
     ``secret_prefix`` does. ``settlement_queue_url`` is the SQS queue of settlements that DynamoDB refuses, empty where
-    there is none. ``max_body_bytes`` bounds a caller's body, ``max_answer_bytes`` a provider's.
+    there is none; ``trace_queue_url`` is that of what is told to the tenants' Langfuse, empty where nothing is told.
+    ``max_body_bytes`` bounds a caller's body, ``max_answer_bytes`` a provider's.
     """
 
     tenant_llm_table: str
@@ -40,6 +41,7 @@ class Settings:
     assumable_role_arn: str = ""
     external_id_prefix: str = ""
     settlement_queue_url: str = ""
+    trace_queue_url: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":

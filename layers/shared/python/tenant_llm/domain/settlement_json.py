@@ -1,17 +1,13 @@
-"""A settlement as JSON: in the queue, in the log, and back.
-
-Whoever reads may be older or newer than whoever wrote: a field that is not known is passed over, and one that is not
-there has its default.
-"""
+"""A settlement as JSON: in the queue, in the log, and back."""
 
 from dataclasses import replace
 from datetime import UTC
 from functools import cache
-from json import dumps
 from math import isfinite
 from typing import TYPE_CHECKING
 
 from tenant_llm.domain.errors import InvalidRequest
+from tenant_llm.domain.records import decoded
 from tenant_llm.domain.settlement import Settlement
 from tenant_llm.domain.wire import Json, JsonObject
 
@@ -34,14 +30,7 @@ def decode(encoded: Json) -> Settlement:
     Raises:
         InvalidRequest: When it is none; the message names the field.
     """
-    from pydantic import ValidationError
-
-    try:
-        settlement = _adapter().validate_json(dumps(encoded), strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InvalidRequest(f"settlement: {field or 'all of it'}: {first['msg']}", param=field or None) from None
+    settlement = decoded(_adapter(), encoded, "settlement")
     if settlement.at.tzinfo is None:
         raise InvalidRequest("settlement: at has no time zone", param="at")
     return settlement

@@ -7,6 +7,7 @@ from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.errors import CredentialMissing
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.quirks import Quirks
+from tenant_llm.domain.trace import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class ModelConfig:
     row's address where the tenant has one; a keyless built-in model has none. ``own_url`` says that the base URL
     is the tenant's own and not the catalogue's. ``budgets`` are those of the tenant that calls of this model count for.
     ``fallbacks`` are the addresses to ask where this model, the tenant's default, does not answer.
+    ``tracing`` is what its calls tell the tenant's Langfuse; ``None`` where it has none.
     """
 
     tenant_id: str
@@ -34,6 +36,7 @@ class ModelConfig:
     needs_key: bool = True
     budgets: tuple[Budget, ...] = ()
     fallbacks: tuple[str, ...] = ()
+    tracing: Content | None = None
 
     @property
     def address(self) -> str:

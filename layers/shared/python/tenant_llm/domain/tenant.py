@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tenant_llm.domain.budget import Budget
 from tenant_llm.domain.model_type import ModelType
+from tenant_llm.domain.trace import Content
 
 DEFAULT_FIELDS: Mapping[ModelType, str] = {
     ModelType.CHAT: "llm_id",
@@ -25,7 +26,8 @@ class Tenant:
     ``fallbacks`` maps a model type to the addresses to ask, in that order, where the default does not answer.
 
     ``credentials`` maps where a key applies (a factory, or an address ``llm_name@factory``) to the key's masked tail:
-    enough to say that a key is there, never the key.
+    enough to say that a key is there, never the key. ``tracing`` is what of inputs and outputs Langfuse is told, where
+    the tenant has keys of it.
     """
 
     tenant_id: str
@@ -35,6 +37,7 @@ class Tenant:
     version: int = 0
     budgets: tuple[Budget, ...] = ()
     fallbacks: Mapping[ModelType, tuple[str, ...]] = field(default_factory=dict)
+    tracing: Content = "full"
 
     def has_credential(self, llm_name: str, factory: str) -> bool:
         """Whether a key is stored for that model: its own, or its factory's."""

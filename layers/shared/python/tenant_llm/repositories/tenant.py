@@ -13,6 +13,7 @@ from tenant_llm.domain.budget import Budget, Period
 from tenant_llm.domain.errors import Conflict, TenantNotFound
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import DEFAULT_FIELDS, Tenant
+from tenant_llm.domain.trace import Content
 from tenant_llm.repositories.tables import REFUSED, bound, storage
 from tenant_llm.settings import Settings
 
@@ -40,6 +41,7 @@ class TenantItem(Model):
     credentials = MapAttribute[str, str](default=dict)  # type: ignore[no-untyped-call]
     budgets = ListAttribute(of=BudgetMap, default=list)
     fallbacks = MapAttribute[str, list[str]](default=dict)  # type: ignore[no-untyped-call]
+    tracing = UnicodeAttribute(null=True)
     version = NumberAttribute(default=0)
     created_at = UTCDateTimeAttribute(null=True)
 
@@ -108,6 +110,15 @@ class TenantRepository:
         if not self._update(tenant_id, [self._model.budgets.set(maps)], self._model.tenant_id.exists()):
             raise TenantNotFound("Tenant not found", param="tenant_id")
 
+    def set_tracing(self, tenant_id: str, content: Content) -> None:
+        """Say what of inputs and outputs the tenant's Langfuse is told.
+
+        Raises:
+            TenantNotFound: When there is no such tenant.
+        """
+        if not self._update(tenant_id, [self._model.tracing.set(content)], self._model.tenant_id.exists()):
+            raise TenantNotFound("Tenant not found", param="tenant_id")
+
     def replace_credentials(self, tenant: Tenant, credentials: Mapping[str, str]) -> bool:
         """Say where the tenant has keys, from now on, if nobody has since this ``tenant`` was read.
 
@@ -157,6 +168,7 @@ def _value(item: TenantItem) -> Tenant:
             for model_type, name in DEFAULT_FIELDS.items()
             if name in item.fallbacks.attribute_values
         },
+        tracing=cast("Content", item.tracing or "full"),
     )
 
 

@@ -32,7 +32,7 @@ class ChatService:
             with hang_up_settled(call, lambda: tokens.chat_usage(request, ())):
                 result = _result(call, request)
             usage = _counted(request, result)
-            call.settle(usage)
+            call.settle(usage, delivered=lambda: result)
             return replace(result, usage=usage, model=call.config.address)
 
         return self._answered(caller, model, request, model_type, attempt)
@@ -59,6 +59,7 @@ class ChatService:
                 _handed(deltas, received, address),
                 lambda status: _delivered(streamed, received, complete=status == "ok"),
                 lambda usage: ChatDelta(usage=usage, model=address),
+                lambda: fold(received),
             )
         )
 

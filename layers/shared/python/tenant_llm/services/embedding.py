@@ -46,6 +46,6 @@ def _embedded(call: OngoingCall, request: EmbeddingRequest) -> EmbeddingResult:
     requests = [replace(request, inputs=part) for part in parts]
     results = in_parallel(lambda part: call.exchange(dialect, part), requests)
     usage = total_usage(result.usage for result in results) or tokens.embedding_usage(request.inputs)
-    call.settle(usage)
-    vectors = [vector for result in results for vector in result.vectors]
-    return EmbeddingResult(vectors, usage, call.config.address)
+    embedded = EmbeddingResult([vector for one in results for vector in one.vectors], usage, call.config.address)
+    call.settle(usage, delivered=lambda: embedded)
+    return embedded

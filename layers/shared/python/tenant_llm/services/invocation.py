@@ -25,12 +25,14 @@ from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.settlement import CallStatus
 from tenant_llm.domain.target import Credential, ModelConfig, Target
 from tenant_llm.domain.tokens import AnyRequest
+from tenant_llm.domain.trace_content import AnyResult
 from tenant_llm.domain.usage import Usage
 from tenant_llm.repositories.secrets import SecretStore
 from tenant_llm.services.budgets import BudgetService, Hold
 from tenant_llm.services.circuits import Circuits
 from tenant_llm.services.exchange import Exchange
 from tenant_llm.services.resolution import Resolution
+from tenant_llm.services.tracing import Trace, Tracing
 from tenant_llm.services.usage import UsageService
 from tenant_llm.telemetry import logs, metrics
 from tenant_llm.transport.http import HttpTransport
@@ -52,6 +54,7 @@ class Invocation:
         usage: UsageService,
         budgets: BudgetService,
         circuits: Circuits,
+        tracing: Tracing,
         *,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
@@ -61,6 +64,7 @@ class Invocation:
         self.usage = usage
         self.budgets = budgets
         self.circuits = circuits
+        self._tracing = tracing
         self.sleep = sleep
 
     def answered[Result](
@@ -90,7 +94,10 @@ class Invocation:
                 if number:
                     config = self._resolution.config(caller.tenant_id, model_type, place)
                 hold = Hold(self.budgets, caller, config, request)
-                return attempt(OngoingCall(self, caller, config, request, hold, Progress(), number, last=last))
+                trace = self._tracing.begin(caller, config, request, number)
+                call = OngoingCall(self, caller, config, request, hold, trace, Progress(), number, last=last)
+                with trace.watched():
+                    return attempt(call)
             except TenantLLMError as error:
                 if not (_elsewhere(error) or (number and _unfit(error))):
                     raise
@@ -135,6 +142,7 @@ class OngoingCall:
     config: ModelConfig
     request: AnyRequest
     hold: Hold
+    trace: Trace
     progress: Progress
     number: int
     last: bool
@@ -178,9 +186,20 @@ class OngoingCall:
             self.progress.first = monotonic()
         return started
 
-    def settle(self, usage: Usage, status: CallStatus = "ok") -> None:
-        """Book the usage, once whoever repeats the call, and tell logs and metrics."""
+    def settle(
+        self,
+        usage: Usage,
+        status: CallStatus = "ok",
+        delivered: Callable[[], AnyResult | None] = lambda: None,
+        error: TenantLLMError | None = None,
+    ) -> None:
+        """Book the usage, once whoever repeats the call, and tell logs, metrics and the tenant's traces.
+
+        What was ``delivered`` is asked for where that is traced, from another thread.
+        """
+        self.trace.ended(usage, status, delivered, error, self.progress.first_milliseconds())
         self.invocation.usage.settle(self.caller, self.config, usage, status, self.hold.reservation)
+        self.trace.wait()
         ms, first_ms = self.progress.milliseconds(), self.progress.first_milliseconds()
         logs.call_done(self.config, usage, ms, status, first_ms=first_ms, retries=self.progress.retries)
         metrics.count_call(self.config, usage, ms, first_ms=first_ms)
@@ -233,6 +252,8 @@ class OngoingCall:
             if isinstance(error, ProviderError) and not isinstance(error, CircuitOpen):
                 metrics.count_provider_error(self.config, error.code)
                 if self.progress.unfailed.acquire(blocking=False):
+                    if self.progress.first is None and not self.caller.deadline.line.hung_up:
+                        self.trace.failed(error)  # beside the count, which takes as long
                     self.invocation.usage.failed(self.config)
             raise
 

@@ -16,6 +16,11 @@ def within[Result](seconds: float, work: Callable[[], Result]) -> Result:
     Raises:
         ServiceUnavailable: When the time is over.
     """
+    return ended_within(seconds, begun(work))
+
+
+def begun[Result](work: Callable[[], Result]) -> Future[Result]:
+    """Work that goes on beside whoever began it."""
     ended: Future[Result] = Future()
 
     def run() -> None:
@@ -27,6 +32,11 @@ def within[Result](seconds: float, work: Callable[[], Result]) -> Result:
             ended.set_result(result)
 
     Thread(target=run, name="within", daemon=True).start()
+    return ended
+
+
+def ended_within[Result](seconds: float, ended: Future[Result]) -> Result:
+    """What work that was begun comes to; see ``within``."""
     try:
         return ended.result(seconds)
     except TimeoutError as error:

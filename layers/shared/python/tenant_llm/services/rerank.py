@@ -44,14 +44,15 @@ def _ranked(call: OngoingCall, request: RerankRequest) -> RerankResult:
         [replace(request, documents=part, top_n=top_n) for part in parts],
     )
     usage = total_usage(result.usage for result in results) or tokens.rerank_usage(request)
-    call.settle(usage)
     offsets = [sum(len(part) for part in parts[:number]) for number in range(len(parts))]
     ranked = best_first(
         replace(item, index=offset + item.index)
         for offset, result in zip(offsets, results, strict=True)
         for item in result.ranked
     )
-    return RerankResult(tuple(ranked[: request.top_n]), usage, call.config.address)
+    best = RerankResult(tuple(ranked[: request.top_n]), usage, call.config.address)
+    call.settle(usage, delivered=lambda: best)
+    return best
 
 
 def _check(request: RerankRequest) -> None:

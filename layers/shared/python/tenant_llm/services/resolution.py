@@ -20,7 +20,7 @@ from tenant_llm.domain.errors import (
 )
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.names import ModelName, parse_model_name
-from tenant_llm.domain.target import ModelConfig
+from tenant_llm.domain.target import LANGFUSE, ModelConfig
 from tenant_llm.domain.tenant import TenantModel
 from tenant_llm.repositories.tenant import TenantRepository
 from tenant_llm.repositories.tenant_llm import TenantLLMRepository
@@ -91,7 +91,8 @@ class Resolution:
             raise ModelNotAuthorized(f"Model({model}) not authorized", param="model")
         config = self._builtin(tenant_id, model_type, name) if row is None else _config_of(row, model_type)
         budgets = tuple(budget for budget in tenant.budgets if budget.model in (None, config.address))
-        return replace(config, budgets=budgets, fallbacks=fallbacks)
+        tracing = tenant.tracing if LANGFUSE in tenant.credentials else None
+        return replace(config, budgets=budgets, fallbacks=fallbacks, tracing=tracing)
 
     def _best(self, tenant_id: str, llm_name: str) -> TenantModel | None:
         """Of the tenant's rows of that bare name, the one of the highest catalogue rank, then by factory name."""

@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 
 from tenant_llm.domain.errors import DeadlineExceeded, TenantLLMError
 from tenant_llm.domain.settlement import CallStatus
+from tenant_llm.domain.trace_content import AnyResult
 from tenant_llm.domain.usage import Usage
 from tenant_llm.services.invocation import OngoingCall
 
@@ -25,6 +26,7 @@ def settled[Delta](
     deltas: Generator[Delta],
     usage: Callable[[CallStatus], Usage],
     last: Callable[[Usage], Delta],
+    delivered: Callable[[], AnyResult],
 ) -> Generator[Delta]:
     """The deltas, and when they are over and the call is booked, the last one, which carries the usage.
 
@@ -35,8 +37,10 @@ def settled[Delta](
         deltas: a generator, which is closed with this one.
         usage: what it comes to, by how it ended.
         last: the delta that tells it.
+        delivered: what was handed on until then, for traces.
     """
     status: CallStatus = "interrupted"
+    failed: TenantLLMError | None = None
     try:
         with closing(deltas):
             yield from deltas
@@ -44,11 +48,13 @@ def settled[Delta](
     except GeneratorExit:
         status = "client_disconnected"
         raise
-    except TenantLLMError:
+    except TenantLLMError as error:
         if call.caller.deadline.line.hung_up:
             status = "client_disconnected"
+        else:
+            failed = error
         raise
     finally:
         used = usage(status)
-        call.settle(used, status)
+        call.settle(used, status, delivered, failed)
     yield last(used)

@@ -49,7 +49,7 @@ class Speech2TextService:
             with hang_up_settled(call, lambda: _usage(TranscriptionResult(""))):
                 result = call.exchange(dialect, asked)
             usage = _usage(result)
-            call.settle(usage)
+            call.settle(usage, delivered=lambda: result)
             return replace(result, usage=usage, model=call.config.address)
 
         return self._invocation.answered(caller, ModelType.SPEECH2TEXT, model, request, attempt)
@@ -86,8 +86,9 @@ class Speech2TextService:
             settled(
                 call,
                 _handed(deltas, heard),
-                lambda _: _usage(heard.result or TranscriptionResult(heard.text)),
+                lambda _: _usage(heard.whole()),
                 lambda usage: _last(heard, usage, call.config.address),
+                heard.whole,
             )
         )
 
@@ -109,6 +110,10 @@ class _Heard:
     text: str = ""
     result: TranscriptionResult | None = None
 
+    def whole(self) -> TranscriptionResult:
+        """The provider's own result, else the text that came."""
+        return self.result or TranscriptionResult(self.text)
+
 
 def _handed(deltas: Started[TranscriptionDelta], heard: _Heard) -> Generator[TranscriptionDelta]:
     """The deltas as they are handed on, without the result; a transcript that came whole is one of them."""
@@ -123,8 +128,7 @@ def _handed(deltas: Started[TranscriptionDelta], heard: _Heard) -> Generator[Tra
 
 
 def _last(heard: _Heard, usage: Usage, address: str) -> TranscriptionDelta:
-    result = heard.result or TranscriptionResult(heard.text)
-    return TranscriptionDelta(result=replace(result, usage=usage, model=address))
+    return TranscriptionDelta(result=replace(heard.whole(), usage=usage, model=address))
 
 
 def _check(audio: File, quirks: Quirks, param: str) -> None:

@@ -17,7 +17,9 @@ from tenant_llm.domain.errors import (
 )
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.names import parse_model_name
+from tenant_llm.domain.target import LANGFUSE
 from tenant_llm.domain.tenant import DEFAULT_FIELDS, ApiToken, Tenant, TenantModel
+from tenant_llm.domain.trace import Content
 from tenant_llm.repositories.api_token import ApiTokenRepository
 from tenant_llm.repositories.secrets import SecretStore
 from tenant_llm.repositories.tenant import TenantRepository
@@ -203,16 +205,28 @@ class TenantModelsService:
                 )
         self._tenants.set_budgets(tenant_id, budgets)
 
+    def set_tracing(self, tenant_id: str, content: Content) -> Tenant:
+        """Say what of inputs and outputs the tenant's Langfuse is told, where the tenant has keys of it.
+
+        Raises:
+            TenantNotFound: When there is no such tenant.
+        """
+        self._tenants.set_tracing(tenant_id, content)
+        return self.tenant(tenant_id)
+
     def put_credential(self, tenant_id: str, place: str, api_key: str | Mapping[str, str]) -> Tenant:
         """Store a key for a factory (``OpenAI``) or for one model of it (``gpt-4@OpenAI``), instead of the one there.
 
         Raises:
             TenantNotFound: When there is no such tenant.
-            InvalidRequest: When no factory of the catalogue is named, or the key has not its fields.
+            InvalidRequest: When no factory of the catalogue is named, or the key has not its fields, or Langfuse's host
+                is none that may be dialled.
             Conflict: When another change of the tenant's keys came between.
         """
         self.tenant(tenant_id)
         fields = registration.credential_fields(registration.place_provider(place), api_key)
+        if place == LANGFUSE and "host" in fields:
+            self._check_langfuse_host(fields["host"])
         self._secrets.put(tenant_id, place, fields)
         return self.tenant(tenant_id)
 
@@ -258,6 +272,13 @@ class TenantModelsService:
         """
         if not self._tokens.revoke(tenant_id, token_id):
             raise NotFound(f"the tenant has no token {token_id!r}", param="token_id")
+
+    def _check_langfuse_host(self, host: str) -> None:
+        try:
+            self._check_url(host)
+        except InvalidRequest as error:  # without the value: whatever is sent as a key is quoted nowhere
+            message = "api_key.host is not the https URL of a public host"
+            raise InvalidRequest(message, param="api_key.host", code=error.code) from None
 
     def _has(self, tenant_id: str, address: str) -> bool:
         """Whether calls are booked under that very address: of a row, or of a built-in model."""

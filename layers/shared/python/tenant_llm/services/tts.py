@@ -16,6 +16,7 @@ from tenant_llm.domain.link import Link
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.passages import passages, utf8_size
 from tenant_llm.domain.quirks import Quirks
+from tenant_llm.domain.trace_content import SpokenSize
 from tenant_llm.domain.tts import SpeechDelta, SpeechRequest, SpeechResult, in_one_piece
 from tenant_llm.domain.usage import Usage, reported
 from tenant_llm.services.audio_url import AudioLinks
@@ -26,11 +27,12 @@ from tenant_llm.services.settling import hang_up_settled, settled
 
 @dataclass(slots=True)
 class _Passage:
-    """A text that a provider was given to speak, what it has told of the usage, and whether it has come to the end."""
+    """A text that a provider was given to speak, what it has told of the usage, whether it is whole, and its bytes."""
 
     text: str
     usage: Usage | None = None
     whole: bool = False
+    heard: int = 0
 
 
 class SpeechStream(Started[SpeechDelta]):
@@ -84,8 +86,9 @@ class TtsService:
                 results = in_parallel(spoken, parts)
             whole = [_Passage(part.text, one.usage, whole=True) for part, one in zip(parts, results, strict=True)]
             audio, usage = joined([one.audio for one in results], results[0].content_type), _usage(whole)
-            call.settle(usage)
-            return replace(results[0], audio=audio, usage=usage, model=call.config.address)
+            result = replace(results[0], audio=audio, usage=usage, model=call.config.address)
+            call.settle(usage, delivered=lambda: result)
+            return result
 
         result = self._answered(caller, model, request, attempt)
         if target is not None:
@@ -129,6 +132,7 @@ class TtsService:
                 _spoken(partial(opened, call), first, parts, begun, silence),
                 lambda _: _usage(begun),
                 lambda usage: replace(silence, usage=usage),
+                lambda: SpokenSize(sum(passage.heard for passage in begun), silence.content_type),
             )
         )
 
@@ -167,6 +171,7 @@ def _heard(deltas: Iterable[SpeechDelta], passage: _Passage) -> Iterator[bytes]:
     for delta in deltas:
         passage.usage = delta.usage or passage.usage
         if delta.audio:
+            passage.heard += len(delta.audio)
             yield delta.audio
 
 

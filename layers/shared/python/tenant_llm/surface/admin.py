@@ -1,4 +1,4 @@
-"""What an operator sends and sees: tenants, defaults, models, keys, budgets, tokens. No answer holds a key.
+"""What an operator sends and sees: tenants, defaults, models, keys, budgets, tracing, tokens. No answer holds a key.
 
 The operations take the service beside the call; ``bind`` makes them operations of the entrypoint.
 """
@@ -19,6 +19,7 @@ from tenant_llm.surface.admin_bodies import (
     ModelBody,
     TenantBody,
     TokenBody,
+    TracingBody,
     ask,
     key,
 )
@@ -126,6 +127,11 @@ def remove_budgets(call: Call, service: "TenantModelsService") -> Answer:
     return Answer({"deleted": len(tenant.budgets)})
 
 
+def set_tracing(call: Call, service: "TenantModelsService") -> Answer:
+    """The tenant, with what its Langfuse is told from now on."""
+    return Answer(_tenant(service.set_tracing(_tenant_id(call), ask(TracingBody, call).content)))
+
+
 def issue_token(call: Call, service: "TenantModelsService") -> Answer:
     """The token, 201; this once, since only its hash is kept."""
     body = ask(TokenBody, call)
@@ -160,6 +166,7 @@ def _tenant(tenant: Tenant) -> JsonObject:
         **{name: tenant.defaults.get(model_type) for model_type, name in DEFAULT_FIELDS.items()},
         "fallbacks": {DEFAULT_FIELDS[model_type]: [*models] for model_type, models in tenant.fallbacks.items()},
         "credentials": dict(tenant.credentials),
+        "tracing": {"content": tenant.tracing},
     }
 
 

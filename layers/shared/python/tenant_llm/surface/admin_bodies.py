@@ -8,6 +8,7 @@ from tenant_llm.domain.budget import Budget, Period
 from tenant_llm.domain.errors import InvalidRequest
 from tenant_llm.domain.model_type import ModelType
 from tenant_llm.domain.tenant import DEFAULT_FIELDS
+from tenant_llm.domain.trace import Content
 from tenant_llm.domain.wire import Json
 from tenant_llm.surface.arguments import read
 from tenant_llm.surface.entrypoint import Call
@@ -109,6 +110,12 @@ class BudgetsBody(BaseModel):
     def asked(self) -> list[Budget]:
         """The budgets."""
         return [Budget(one.period, one.hard, one.soft, one.model) for one in self.budgets]
+
+
+class TracingBody(BaseModel):
+    """What of inputs and outputs the tenant's Langfuse is told."""
+
+    content: Content
 
 
 class TokenBody(BaseModel):

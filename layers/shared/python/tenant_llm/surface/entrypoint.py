@@ -13,10 +13,12 @@ from pydantic import ValidationError
 from tenant_llm.domain.call import Caller
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.domain.errors import BudgetExceeded, InvalidRequest, NotFound, TenantLLMError
+from tenant_llm.domain.trace import derived_trace_id
 from tenant_llm.domain.wire import Form, Json, JsonObject
 from tenant_llm.settings import settings
 from tenant_llm.surface import http, snapshot
 from tenant_llm.surface.invalid import invalid_request, shortened
+from tenant_llm.surface.trace_context import named_trace_id, trace_context, trace_of_headers
 from tenant_llm.telemetry import logs, metrics
 
 # Kept back from Lambda's own time for settling the call and rendering the answer.
@@ -28,8 +30,9 @@ _LONGEST_KEY = 512
 class Call:
     """What is asked, wherever it came from.
 
-    ``body`` of a direct call is its event without ``tenant_id`` and ``operation``. ``path`` and ``query`` are decoded,
-    and empty for a direct call, whose event has those names in the body. ``accept`` is the header of that name.
+    ``body`` of a direct call is its event without ``tenant_id``, ``operation`` and ``trace``. ``path`` and ``query``
+    are decoded, and empty for a direct call, whose event has those names in the body. ``accept`` is the header of that
+    name.
     """
 
     caller: Caller
@@ -84,12 +87,14 @@ def entrypoint(routes: Routes, *, operator: bool = False, prepare: Callable[[], 
 
 def _serve_http(routes: Routes, event: JsonObject, context: object, *, operator: bool) -> JsonObject:
     platform_id = http.request_id(event, context)
+    headers = answer_headers(event, context)
     try:
         operation, call = read_http(routes, event, context, operator=operator)
+        headers = answer_headers(event, context, call)
         with logs.context(request_id=platform_id, tenant=call.caller.tenant_id):
-            return _rendered(_whole(operation(call)), platform_id)
+            return _rendered(_whole(operation(call)), headers)
     except Exception as error:  # noqa: BLE001 (the last resort: a caller gets an envelope, whatever happened)
-        return _rendered(failure(error, platform_id), platform_id)
+        return _rendered(failure(error, platform_id), headers)
 
 
 def _serve_directly(routes: Routes, event: JsonObject, context: object, *, operator: bool) -> Json:
@@ -124,7 +129,7 @@ def read_http(routes: Routes, event: JsonObject, context: object, *, operator: b
     Raises:
         NotFound: When there is no such route.
         Unauthorized: When no authorizer has named a tenant.
-        InvalidRequest: When the body or the ``Idempotency-Key`` cannot be read.
+        InvalidRequest: When the body, the ``Idempotency-Key`` or a header that names a trace cannot be read.
     """
     operation = _route(routes, event)
     path, query = http.path_parameters(event), http.query_parameters(event)
@@ -134,10 +139,11 @@ def read_http(routes: Routes, event: JsonObject, context: object, *, operator: b
     key = headers.get("idempotency-key")
     asked = [event["httpMethod"], event["resource"], body, path, query, _digestible(form)]
     call_id = _call_id(event, context, key, asked, "Idempotency-Key")
-    longest = settings().http_timeout_millis / 1000
-    return operation, Call(
-        _caller(tenant_id, call_id, context, longest), body, query, path, form, accept=headers.get("accept", "")
+    caller = replace(
+        _caller(tenant_id, call_id, context, settings().http_timeout_millis / 1000),
+        trace=trace_of_headers(headers, body, derived_trace_id(tenant_id, http.request_id(event, context))),
     )
+    return operation, Call(caller, body, query, path, form, accept=headers.get("accept", ""))
 
 
 def read_direct(
@@ -149,13 +155,14 @@ def read_direct(
         InvalidRequest: When there is no such operation, or no tenant, or the event cannot be read.
     """
     operation = _operation({operation.__name__: operation for operation in routes.values()}, event)
-    body = {name: value for name, value in event.items() if name not in ("tenant_id", "operation")}
+    body = {name: value for name, value in event.items() if name not in ("tenant_id", "operation", "trace")}
     _refuse_broken_text(body)
     tenant_id = event.get("tenant_id", "" if operator else None)
     if not isinstance(tenant_id, str) or not (tenant_id or operator):
         raise InvalidRequest(f"tenant_id is {shortened(tenant_id)}: not a tenant's id", param="tenant_id")
     call_id = _call_id(event, context, event.get("request_id"), [operation.__name__, body], "request_id")
-    return operation, Call(_caller(tenant_id, call_id, context), body, direct=True)
+    trace = trace_context(event.get("trace"), derived_trace_id(tenant_id, http.request_id(event, context)))
+    return operation, Call(replace(_caller(tenant_id, call_id, context), trace=trace), body, direct=True)
 
 
 def _route(routes: Routes, event: JsonObject) -> Operation:
@@ -207,9 +214,18 @@ def _refuse_broken_text(body: JsonObject) -> None:
         raise InvalidRequest("the event holds text that is not Unicode: half of a surrogate pair") from error
 
 
-def _rendered(answer: Answer, platform_id: str) -> JsonObject:
-    more = {"x-request-id": platform_id, **answer.headers}
-    return http.render(answer.body, answer.status, answer.content_type, more)
+def answer_headers(event: JsonObject, context: object, call: Call | None = None) -> dict[str, str]:
+    """What every answer over HTTP tells, also of a call that could not be read: ``x-request-id``, ``x-trace-id``."""
+    platform_id = http.request_id(event, context)
+    if call is None:
+        trace_id = named_trace_id(http.headers(event), derived_trace_id("", platform_id))
+    else:
+        trace_id = call.caller.context.trace_id
+    return {"x-request-id": platform_id, "x-trace-id": trace_id}
+
+
+def _rendered(answer: Answer, headers: Mapping[str, str]) -> JsonObject:
+    return http.render(answer.body, answer.status, answer.content_type, {**headers, **answer.headers})
 
 
 def failure(error: Exception, platform_id: str) -> Answer:

@@ -1,35 +1,75 @@
-"""The door for messages of the usage queue: a batch of them in, the ones to be delivered again out.
+"""The door for messages of a queue: a batch of them in, the ones to be delivered again out.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from json import JSONDecodeError, loads
 
+from tenant_llm.domain import settlement_json, trace_json
 from tenant_llm.domain.errors import InvalidRequest, TenantLLMError
 from tenant_llm.domain.settlement import Settlement
-from tenant_llm.domain.settlement_json import decode
+from tenant_llm.domain.trace import Generation
 from tenant_llm.domain.wire import Json, JsonObject
-from tenant_llm.surface import http
+from tenant_llm.surface import http, snapshot
 from tenant_llm.surface.entrypoint import Handler
 from tenant_llm.telemetry import logs, metrics
 
-type BookAll = Callable[[Sequence[Settlement], Callable[[], bool]], Sequence[Exception | None]]
-"""Books settlements while there is time; tells what kept each of them from being booked."""
-
-# What one transaction may take, and a second to answer in. A batch that Lambda stops is delivered again as a whole.
+# What one transaction may take, and one request to a Langfuse, and a second to answer in. A batch that Lambda stops is
+# delivered again as a whole.
 _LEAST_MILLIS = 6_000
+_LEAST_MILLIS_TO_EXPORT = 10_000
+
+type Consume[Record] = Callable[[Sequence[Record], Callable[[], bool]], Sequence[Exception | None]]
+"""Takes records while there is time; tells what kept each of them from being taken."""
 
 
-def consuming(book: BookAll, otherwise: Handler) -> Handler:
-    """A Lambda handler that books what the queue delivers, and leaves any other event to ``otherwise``.
+@dataclass(frozen=True, slots=True)
+class Queue[Record]:
+    """What is in a queue, and what becomes of it.
 
-    A message that was booked before is booked again and counts nothing. One that fails is delivered again, and stands
-    in the dead-letter queue after some times; so does one that is no settlement.
+    Args:
+        read: the record that a message's JSON holds; raises ``InvalidRequest`` where it is none.
+        consume: what takes them.
+        refused: notes a record that is to be delivered again.
+        least_millis: how much time is needed to begin with one.
     """
 
+    read: Callable[[Json], Record]
+    consume: Consume[Record]
+    refused: Callable[[Record, Exception], None]
+    least_millis: int
+
+
+def settlements(book: Consume[Settlement]) -> Queue[Settlement]:
+    """The usage queue's, to be booked."""
+    return Queue(settlement_json.decode, book, logs.unbooked, _LEAST_MILLIS)
+
+
+def generations(export: Consume[Generation]) -> Queue[Generation]:
+    """The trace queue's, to be sent to the tenants' Langfuse."""
+    return Queue(trace_json.decode, export, logs.unexported, _LEAST_MILLIS_TO_EXPORT)
+
+
+def nothing_else(_event: JsonObject, _context: object) -> Json:
+    """The answer of a function that serves a queue and nobody else."""
+    return InvalidRequest("this function takes messages of its queue alone").envelope()
+
+
+def consuming[Record](
+    queue: Queue[Record], otherwise: Handler = nothing_else, *, prepare: Callable[[], object] | None = None
+) -> Handler:
+    """A Lambda handler that takes what the queue delivers, and leaves any other event to ``otherwise``.
+
+    A message that was taken before is taken again, which has to change nothing. One that fails is delivered again, and
+    stands in the dead-letter queue after some times; so does one that holds no record. ``prepare`` is as
+    ``entrypoint`` has it, which does the same for ``otherwise``.
+    """
+    snapshot.prepare(prepare)
+
     def handler(event: JsonObject, context: object) -> Json:
-        return _consumed(event, context, book) if _is_of_queue(event) else otherwise(event, context)
+        return _consumed(event, context, queue) if _is_of_queue(event) else otherwise(event, context)
 
     return handler
 
@@ -42,23 +82,23 @@ def _is_of_queue(event: JsonObject) -> bool:
             return False
 
 
-def _consumed(event: JsonObject, context: object, book: BookAll) -> Json:
+def _consumed[Record](event: JsonObject, context: object, queue: Queue[Record]) -> Json:
     def has_time() -> bool:
         left: int = context.get_remaining_time_in_millis()  # type: ignore[attr-defined]
-        return left >= _LEAST_MILLIS
+        return left >= queue.least_millis
 
-    readable: dict[str, Settlement] = {}
+    readable: dict[str, Record] = {}
     failed: list[str] = []
     for record in event["Records"]:
         try:
-            readable[record["messageId"]] = decode(_json(record["body"]))
+            readable[record["messageId"]] = queue.read(_json(record["body"]))
         except TenantLLMError as error:
             logs.unreadable(record["messageId"], error)
             metrics.count_unreadable()
             failed.append(record["messageId"])
-    for message_id, refusal in zip(readable, book([*readable.values()], has_time), strict=True):
+    for message_id, refusal in zip(readable, queue.consume([*readable.values()], has_time), strict=True):
         if refusal is not None:
-            logs.unbooked(readable[message_id], refusal)
+            queue.refused(readable[message_id], refusal)
             failed.append(message_id)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 

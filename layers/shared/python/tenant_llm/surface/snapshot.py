@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from tenant_llm.settings import from_snapshot, in_lambda
+from tenant_llm.telemetry import logs
 
 # Of each model type's service the wire that most of its providers speak; any other is loaded by its first call.
 _USUAL = {
@@ -30,14 +31,18 @@ _HOOKS = "snapshot_restore_py"  # part of Lambda's Python runtime
 def prepare(build: Callable[[], object] | None) -> None:
     """Build a function's services at once inside Lambda, where initialising costs callers nothing, and not elsewhere.
 
+    Libraries are hushed before they can log anything.
+
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 
     Where a snapshot will be taken, its hooks are registered, too. A function behind the Lambda Web Adapter has no
     runtime that would call them; there ``streaming`` does.
     """
-    if build is None or not in_lambda():
+    if not in_lambda():
         return
-    build()
+    logs.hush_libraries()
+    if build is not None:
+        build()
     if from_snapshot() and find_spec(_HOOKS) is not None:
         hooks = import_module(_HOOKS)
         hooks.register_before_snapshot(before)

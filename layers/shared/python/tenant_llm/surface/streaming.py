@@ -24,7 +24,16 @@ from tenant_llm.domain.errors import InvalidRequest, NotFound
 from tenant_llm.domain.wire import Json, JsonObject
 from tenant_llm.settings import settings
 from tenant_llm.surface import http, snapshot
-from tenant_llm.surface.entrypoint import Answer, Call, Operation, Routes, failure, read_direct, read_http
+from tenant_llm.surface.entrypoint import (
+    Answer,
+    Call,
+    Operation,
+    Routes,
+    answer_headers,
+    failure,
+    read_direct,
+    read_http,
+)
 from tenant_llm.telemetry import logs
 
 REQUEST_CONTEXT = "x-amzn-request-context"
@@ -82,23 +91,23 @@ def streaming(routes: Routes) -> Application:
             operation, call = await _in_thread(read, routes, event, context)
         except Exception as error:  # noqa: BLE001 (the last resort: a caller gets an envelope, whatever happened)
             platform_id = http.request_id(event, context)
-            await _send(failure(error, platform_id), platform_id, send)
+            await _send(failure(error, platform_id), answer_headers(event, context), send)
             return
-        platform_id = http.request_id(event, context)
-        with logs.context(request_id=platform_id, tenant=call.caller.tenant_id):
-            await _serve(operation, call, platform_id, receive, send)
+        headers = answer_headers(event, context, call)
+        with logs.context(request_id=headers["x-request-id"], tenant=call.caller.tenant_id):
+            await _serve(operation, call, headers, receive, send)
 
     return application
 
 
-async def _serve(operation: Operation, call: Call, platform_id: str, receive: Receive, send: Send) -> None:
+async def _serve(operation: Operation, call: Call, told: dict[str, str], receive: Receive, send: Send) -> None:
     listening = asyncio.create_task(_listen(receive, call.caller.deadline.line))
     try:
         try:
             answer = await _in_thread(operation, call)
         except Exception as error:  # noqa: BLE001 (as above)
-            answer = failure(error, platform_id)
-        await _send(answer, platform_id, send)
+            answer = failure(error, told["x-request-id"])
+        await _send(answer, told, send)
     finally:
         listening.cancel()
 
@@ -110,12 +119,12 @@ async def _listen(receive: Receive, line: Line) -> None:
     line.hung_up = True
 
 
-async def _send(answer: Answer, platform_id: str, send: Send) -> None:
-    headers = {"content-type": answer.content_type, "x-request-id": platform_id, **answer.headers}
+async def _send(answer: Answer, told: dict[str, str], send: Send) -> None:
+    headers = {"content-type": answer.content_type, **told, **answer.headers}
     if isinstance(answer.body, Generator):
         headers["cache-control"] = "no-cache"
         await _send_head(answer.status, headers, send)
-        await _send_pieces(answer.body, platform_id, send)
+        await _send_pieces(answer.body, told["x-request-id"], send)
         return
     content = _content(answer)
     await _send_head(answer.status, {**headers, "content-length": str(len(content))}, send)

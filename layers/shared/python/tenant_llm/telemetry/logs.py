@@ -18,6 +18,7 @@ from tenant_llm.domain.errors import TenantLLMError
 from tenant_llm.domain.settlement import CallStatus, Settlement
 from tenant_llm.domain.settlement_json import encode
 from tenant_llm.domain.target import ModelConfig
+from tenant_llm.domain.trace import Generation
 from tenant_llm.domain.usage import Usage
 from tenant_llm.settings import in_lambda, service_name
 
@@ -116,8 +117,20 @@ def queued(settlement: Settlement, *errors: Exception) -> None:
     _write("warning", "queued", **_booking(settlement), causes=causes)
 
 
+def untraced(config: ModelConfig, error: Exception) -> None:
+    """What was to be told of a call did not come into the queue, at least not in time; the call does not notice."""
+    _write("warning", "untraced", **_model(config), causes=_causes(error))
+
+
+def unexported(generation: Generation, error: Exception) -> None:
+    """The tenant's Langfuse did not take a generation; SQS delivers it again."""
+    status = error.status if isinstance(error, TenantLLMError) else None
+    told: dict[str, Value] = {"tenant": generation.tenant_id, "call_id": generation.request_id, "status": status}
+    _write("warning", "unexported", **told, causes=_causes(error))
+
+
 def unreadable(message_id: str, error: TenantLLMError) -> None:
-    """A message of the queue is no settlement. It fails until it is in the dead-letter queue, where it can be read."""
+    """A message of a queue is not what is read there. It fails until it is in the dead-letter queue."""
     _write("error", "unreadable", message_id=message_id, param=error.param, causes=_causes(error))
 
 
@@ -145,6 +158,15 @@ def unexpected(error: BaseException, request_id: str) -> None:
     """
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
     _write("error", "unexpected", request_id=request_id, causes=_causes(error), traceback=frames)
+
+
+def hush_libraries() -> None:
+    """Let libraries log warnings and errors alone, also where the level is DEBUG.
+
+    Lambda's runtime sets that level for every logger, and AWS's SDK then logs the bodies that it gets: keys, for one.
+    https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+    """
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 def _model(config: ModelConfig) -> dict[str, Value]:

@@ -127,3 +127,8 @@ def _write(
     for name, ms in (times or {}).items():
         metrics.add_metric(name, MetricUnit.Milliseconds, ms)
     metrics.flush_metrics()
+
+
+def count_untraced() -> None:
+    """What was to be told of a call did not come into the queue."""
+    _write({"Untraced": 1})
