@@ -250,6 +250,9 @@ def event_for(name: str, token: str) -> dict[str, Any]:
     if name == "authorize":
         event: dict[str, Any] = json.loads((_EVENTS / "http" / "authorize_token.json").read_text())
         return event | {"authorizationToken": f"Bearer {token}"}
+    if name == "export-traces":  # of a tenant that is not there: it is dropped
+        dropped: dict[str, Any] = json.loads((_EVENTS / "queue" / "export_traces.json").read_text())
+        return dropped
     event = json.loads((_EVENTS / "direct" / f"{name.replace('-', '_')}.json").read_text())
     if name != "admin":
         del event["llm_name"]

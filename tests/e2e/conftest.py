@@ -23,7 +23,7 @@ from tenant_llm.domain.tenant import TenantModel
 from tests.support.booked import settlements
 from tests.support.provider import ProviderServer
 
-_STACK_URL = os.environ.get("E2E_STACK_URL")
+STACK_URL = os.environ.get("E2E_STACK_URL")
 _INSIDE = {"booked", "aws"}
 """Fixtures that look into the server's process."""
 
@@ -31,7 +31,7 @@ _INSIDE = {"booked", "aws"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """On a stack, leave out what cannot be seen from outside."""
     for item in items:
-        if _STACK_URL and (reason := _reason(item)):
+        if STACK_URL and (reason := _reason(item)):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
@@ -44,8 +44,8 @@ def _reason(item: pytest.Item) -> str | None:
 @pytest.fixture(scope="session")
 def api() -> str:
     """The API's URL."""
-    if _STACK_URL:
-        return _STACK_URL
+    if STACK_URL:
+        return STACK_URL
     return f"http://127.0.0.1:{serve(application(), free_port())}"
 
 
@@ -73,7 +73,7 @@ class Shop:
 def shop(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, api: str, provider: ProviderServer
 ) -> Iterator[Shop]:
-    if not _STACK_URL:
+    if not STACK_URL:
         request.getfixturevalue("aws")
     monkeypatch.setenv("ALLOW_PRIVATE_PROVIDERS", "true")
     # A provider's error that is counted late, on a busy machine, is still counted within its test.

@@ -31,6 +31,9 @@ _PYTHON = [
 ]
 
 
+pytestmark = pytest.mark.not_on_stack("its tenant has the pages' name, which a stack has once")
+
+
 @pytest.fixture
 def tenant(shop: Shop, provider: ProviderServer) -> Shop:
     """The pages' tenant, with the model that they name as its default; the provider answers chats."""
@@ -86,7 +89,9 @@ class _Invoker:
         assert service == "lambda"
 
     def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
-        folder = FunctionName.removeprefix("tenant-llm-dev-").replace("-", "_")
+        name, _, alias = FunctionName.removeprefix("tenant-llm-dev-").partition(":")
+        assert alias == "live"
+        folder = name.replace("-", "_")
         answer = directly(import_module(f"functions.{folder}.handler").handler, json.loads(Payload))
         assert "error" not in answer, answer
         return {"StatusCode": 200, "Payload": BytesIO(json.dumps(answer).encode())}

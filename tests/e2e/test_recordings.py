@@ -24,7 +24,10 @@ from tests.support.recordings.stage import stage as serving
 
 _RECORDS = records.recordings()
 
-pytestmark = pytest.mark.skipif(not _RECORDS, reason=records.MISSING)
+pytestmark = [
+    pytest.mark.skipif(not _RECORDS, reason=records.MISSING),
+    pytest.mark.not_on_stack("keeps a token for Google in the server's process"),
+]
 
 
 def _parameters() -> Iterator[Any]:

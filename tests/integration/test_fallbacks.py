@@ -103,7 +103,7 @@ def test_where_none_answers_the_last_ones_error_is_told(
     acme: Aws, provider: ProviderServer, second: ProviderServer
 ) -> None:
     provider.reply({"error": {"message": "no balance"}}, status=402)
-    second.forget()
+    second.forget_replies()
     second.reply({"error": {"message": "bad key"}}, status=401)
 
     assert chat()["error"]["code"] == "credential_rejected_by_provider"
@@ -163,7 +163,7 @@ def test_one_request_id_is_counted_once_whichever_model_answers(
 def test_a_stream_falls_back_until_its_first_piece_and_not_after(
     acme: Aws, provider: ProviderServer, second: ProviderServer
 ) -> None:
-    second.forget()
+    second.forget_replies()
     piece = b'data: {"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": null}]}\n\n'
     end = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
     second.stream(piece, end)

@@ -123,11 +123,6 @@ class ProviderServer:
         self.raw(gate)
         return gate
 
-    def forget(self) -> None:
-        """Plan nothing any longer."""
-        with self._lock:
-            self._replies.clear()
-
     def taken(self, request: Received) -> Reply:
         with self._lock:
             self.requests.append(request)
