@@ -1,6 +1,7 @@
 """A default with fallbacks: which model is asked, what the caller hears, and who is charged."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -198,6 +199,9 @@ def test_a_model_that_is_down_is_not_asked_any_longer(
     assert answers == [_SECOND] * 8
     assert (len(provider.requests), len(second.requests)) == (5, 8)
     assert used(acme) == {_FIRST: 0, _SECOND: 56}
+    today = datetime.now(UTC).date()
+    days = bootstrap.usage_repository().days("acme", today - timedelta(days=1), today)
+    assert {day.address: (day.calls, day.errors) for day in days} == {_FIRST: (0, 5), _SECOND: (8, 0)}
 
 
 def test_fallbacks_are_set_and_shown_and_refused_by_name(acme: Aws) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tenant_llm.domain import errors
 from tenant_llm.domain.deadline import Deadline
 from tenant_llm.transport.http import HttpTransport
-from tenant_llm.transport.retry import Retry
+from tenant_llm.transport.retry import Manner, Retry
 from tests.support.provider import ProviderServer
 from tests.support.transport import post, soon, target
 
@@ -178,3 +178,55 @@ def test_an_error_that_is_no_providers_is_not_tried_again() -> None:
         Retry(3).run(fail, soon())
 
     assert made == [1]
+
+
+@pytest.mark.parametrize(
+    ("status", "outage"),
+    [
+        (500, False),
+        (409, False),
+        (502, True),
+        (503, True),
+        (504, True),
+        (520, True),
+        (526, True),
+        (527, False),
+        (529, True),
+    ],
+)
+def test_what_only_a_gateway_or_a_full_server_says_is_an_outage(
+    transport: HttpTransport, provider: ProviderServer, status: int, *, outage: bool
+) -> None:
+    provider.reply({"error": {"message": "later"}}, status=status, headers={"x-should-retry": "false"})
+
+    with pytest.raises(errors.ProviderUnavailable) as raised:
+        transport.send(post(provider), target(), soon())
+
+    assert raised.value.outage is outage
+
+
+def test_a_server_that_is_not_there_is_an_outage_and_one_that_breaks_off_is_none(
+    transport: HttpTransport, provider: ProviderServer
+) -> None:
+    provider.raw()
+    with pytest.raises(errors.ProviderUnavailable) as broken:
+        transport.send(post(provider), target(), soon())
+    provider.stop()
+    with pytest.raises(errors.ProviderUnavailable) as gone:
+        transport.send(post(provider), target(), soon())
+
+    assert (broken.value.outage, gone.value.outage) == (False, True)
+
+
+def test_another_manner_bounds_the_wait_and_hears_of_each_repeat(
+    transport: HttpTransport, provider: ProviderServer, waits: list[float]
+) -> None:
+    repeats: list[None] = []
+    manner = Manner(2.0, lambda: repeats.append(None))
+    for seconds in ("1", "3"):
+        provider.reply({"error": {"message": "slow down"}}, status=429, headers={"retry-after": seconds})
+
+    with pytest.raises(errors.RateLimited):
+        transport.send(post(provider), target(), soon(), manner=manner)
+
+    assert (waits, len(repeats), len(provider.requests)) == ([1.0], 1, 2)
