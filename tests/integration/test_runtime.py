@@ -80,11 +80,14 @@ def test_a_function_that_crashes_is_not_waited_for(tmp_path: Path) -> None:
         function.invoke({})
 
 
-def test_at_the_level_of_debugging_no_library_logs_what_it_carries(bundle: Aws, provider: ProviderServer) -> None:
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_at_the_level_of_debugging_no_library_logs_what_it_carries(
+    bundle: Aws, provider: ProviderServer, level: str
+) -> None:
     """Lambda's runtime sets the level for every logger, and AWS's SDK logs the bodies that it gets."""
     add_tenant(bundle.settings, "tenant123", api_base=f"{provider.url}/v1")
     provider.reply(_ANSWER)
-    environment = {**bundle.env, "ALLOW_PRIVATE_PROVIDERS": "true", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
+    environment = {**bundle.env, "ALLOW_PRIVATE_PROVIDERS": "true", "AWS_LAMBDA_LOG_LEVEL": level}
 
     with running((_ROOT / "functions" / "invoke_chat", *_LAYERS), environment, snapshot=False) as function:
         event = load_event("direct/invoke_chat")

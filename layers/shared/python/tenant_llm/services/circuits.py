@@ -31,7 +31,7 @@ _SUSPECT_SECONDS = 300.0
 
 
 class Circuits:
-    """Guards calls to providers. ``store`` is opened when the first call has failed; where it fails, calls pass."""
+    """Guards calls to providers. ``store`` is opened when the first call has failed; what it cannot read is closed."""
 
     def __init__(self, store: "Callable[[], CircuitBreakerPersistenceLayer]") -> None:
         self._store = store

@@ -95,7 +95,7 @@ class Invocation:
                     config = self._resolution.config(caller.tenant_id, model_type, place)
                 hold = Hold(self.budgets, caller, config, request)
                 trace = self._tracing.begin(caller, config, request, number)
-                call = OngoingCall(self, caller, config, request, hold, trace, Progress(), number, last=last)
+                call = OngoingCall(self, caller, config, hold, trace, Progress(), last=last)
                 with trace.watched():
                     return attempt(call)
             except TenantLLMError as error:
@@ -134,17 +134,15 @@ class Progress:
 class OngoingCall:
     """One call of a tenant's model, from its begin to its settlement.
 
-    ``number`` counts the models that were asked before it for the same request; after the ``last`` none is.
+    After the ``last`` no other model is asked for the same request.
     """
 
     invocation: Invocation
     caller: Caller
     config: ModelConfig
-    request: AnyRequest
     hold: Hold
     trace: Trace
     progress: Progress
-    number: int
     last: bool
 
     def dialect[D](self, load: Callable[[str], D]) -> D:
